@@ -1,0 +1,217 @@
+/*
+ * addr: ADDR of the command line to socket addresses and back.
+ */
+#include "addr.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *parse_unix(struct addr *addr, const char *path)
+{
+	size_t length = strlen(path);
+
+	addr->kind = ADDR_UNIX;
+	if (path[0] == '@') {
+		addr->kind = ADDR_ABSTRACT;
+		path++;
+		length--;
+	}
+	if (length == 0)
+		return "the socket's path is empty";
+	if (length >= sizeof(addr->path))
+		return "the socket's path is too long "
+		       "(the system allows 107 bytes)";
+	memcpy(addr->path, path, length + 1);
+	return NULL;
+}
+
+static const char *parse_port(struct addr *addr, const char *text)
+{
+	unsigned long port = 0;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9' && port <= 65535; p++)
+		port = port * 10 + (unsigned long)(*p - '0');
+	if (p == text || *p || port > 65535)
+		return "the port is not a number from 0 to 65535";
+	addr->port = (uint16_t)port;
+	return NULL;
+}
+
+static const char *parse_host(struct addr *addr, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	const char *host = text;
+	size_t length;
+
+	if (!colon)
+		return "not an address: give a path with a /, @NAME, "
+		       "HOST:PORT, [V6]:PORT or :PORT";
+	length = (size_t)(colon - text);
+	if (*text == '[') {
+		if (length < 3 || text[length - 1] != ']')
+			return "an IPv6 address is written [ADDRESS]:PORT";
+		host = text + 1;
+		length -= 2;
+		addr->kind = ADDR_TCP6;
+	} else if (memchr(text, ':', length)) {
+		return "an IPv6 address is written [ADDRESS]:PORT";
+	}
+	if (length >= sizeof(addr->host))
+		return "the host's name is too long";
+	memcpy(addr->host, host, length);
+	addr->host[length] = '\0';
+	return parse_port(addr, colon + 1);
+}
+
+const char *addr_parse(struct addr *addr, const char *text)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->text = text;
+	addr->kind = ADDR_TCP;
+	if (strncmp(text, "unix:", 5) == 0)
+		return parse_unix(addr, text + 5);
+	if (strncmp(text, "tcp:", 4) == 0)
+		return parse_host(addr, text + 4);
+	if (strncmp(text, "tcp6:", 5) == 0) {
+		addr->kind = ADDR_TCP6;
+		return parse_host(addr, text + 5);
+	}
+	if (text[0] == '@' || strchr(text, '/'))
+		return parse_unix(addr, text);
+	return parse_host(addr, text);
+}
+
+static void unix_endpoint(const struct addr *addr, struct endpoint *endpoint)
+{
+	struct sockaddr_un name;
+	size_t length = strlen(addr->path);
+	size_t before = offsetof(struct sockaddr_un, sun_path);
+
+	memset(&name, 0, sizeof(name));
+	name.sun_family = AF_UNIX;
+	if (addr->kind == ADDR_ABSTRACT) {
+		memcpy(name.sun_path + 1, addr->path,
+		       length < sizeof(name.sun_path) ? length : length - 1);
+		endpoint->length = (socklen_t)(before + 1 + length);
+	} else {
+		memcpy(name.sun_path, addr->path, length + 1);
+		endpoint->length = (socklen_t)sizeof(name);
+	}
+	memcpy(&endpoint->name, &name, sizeof(name));
+}
+
+static void loopback4(struct endpoint *endpoint, uint16_t port)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET};
+
+	name.sin_port = htons(port);
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	endpoint->length = sizeof(name);
+	memcpy(&endpoint->name, &name, sizeof(name));
+}
+
+static void loopback6(struct endpoint *endpoint, uint16_t port)
+{
+	struct sockaddr_in6 name = {.sin6_family = AF_INET6};
+
+	name.sin6_port = htons(port);
+	name.sin6_addr = in6addr_loopback;
+	endpoint->length = sizeof(name);
+	memcpy(&endpoint->name, &name, sizeof(name));
+}
+
+/* Without a host: loopback of both families, asking no resolver, which a
+ * small container may not have. */
+static int loopback(const struct addr *addr, struct endpoint *list)
+{
+	int count = 0;
+
+	if (addr->kind != ADDR_TCP6)
+		loopback4(&list[count++], addr->port);
+	loopback6(&list[count++], addr->port);
+	return count;
+}
+
+static int look_up(const struct addr *addr, struct endpoint *list,
+		   const char **why)
+{
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+	struct addrinfo *found;
+	struct addrinfo *one;
+	char port[8];
+	int count = 0;
+	int error;
+
+	hints.ai_family = addr->kind == ADDR_TCP6 ? AF_INET6 : AF_UNSPEC;
+	hints.ai_flags = AI_NUMERICSERV;
+	snprintf(port, sizeof(port), "%u", addr->port);
+	error = getaddrinfo(addr->host, port, &hints, &found);
+	if (error) {
+		*why = gai_strerror(error);
+		return 0;
+	}
+	for (one = found; one && count < ADDR_ENDPOINTS_MAX;
+	     one = one->ai_next) {
+		memcpy(&list[count].name, one->ai_addr, one->ai_addrlen);
+		list[count++].length = one->ai_addrlen;
+	}
+	freeaddrinfo(found);
+	return count;
+}
+
+int addr_resolve(const struct addr *addr, struct endpoint *list,
+		 const char **why)
+{
+	if (addr->kind == ADDR_UNIX || addr->kind == ADDR_ABSTRACT) {
+		unix_endpoint(addr, list);
+		return 1;
+	}
+	if (!addr->host[0])
+		return loopback(addr, list);
+	return look_up(addr, list, why);
+}
+
+const char *addr_format(const struct endpoint *endpoint,
+			char text[ADDR_TEXT_MAX])
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+	struct sockaddr_un un;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	switch (endpoint->name.ss_family) {
+	case AF_UNIX:
+		memcpy(&un, &endpoint->name, sizeof(un));
+		if (endpoint->length <= offsetof(struct sockaddr_un, sun_path))
+			snprintf(text, ADDR_TEXT_MAX, "a unix socket");
+		else if (un.sun_path[0])
+			snprintf(text, ADDR_TEXT_MAX, "%.108s", un.sun_path);
+		else
+			snprintf(text, ADDR_TEXT_MAX, "@%.*s",
+				 (int)(endpoint->length -
+				       offsetof(struct sockaddr_un, sun_path) -
+				       1),
+				 un.sun_path + 1);
+		break;
+	case AF_INET:
+		memcpy(&in, &endpoint->name, sizeof(in));
+		inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host));
+		snprintf(text, ADDR_TEXT_MAX, "%s:%u", host,
+			 ntohs(in.sin_port));
+		break;
+	case AF_INET6:
+		memcpy(&in6, &endpoint->name, sizeof(in6));
+		inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
+		snprintf(text, ADDR_TEXT_MAX, "[%s]:%u", host,
+			 ntohs(in6.sin6_port));
+		break;
+	default:
+		snprintf(text, ADDR_TEXT_MAX, "an unknown kind of socket");
+	}
+	return text;
+}

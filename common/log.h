@@ -1,0 +1,22 @@
+#ifndef LOG_H
+#define LOG_H
+
+/*
+ * One line at a time to stderr (which a service manager keeps), each beginning
+ * with the command's name. Bytes that are not printable, a newline in a file's
+ * name for example, are written as \xNN: nobody else's bytes begin a line.
+ */
+
+#define LOG_LINE_MAX 1024 /* a longer line is cut there */
+
+/* The name that begins each line; text lives as long as the process. */
+void log_open(const char *name);
+
+/* Writes one line. Keeps errno, so that a caller may log first and act then. */
+void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes one line and ends the process with the exit status. */
+_Noreturn void die(int status, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+#endif

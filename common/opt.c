@@ -1,0 +1,168 @@
+/*
+ * opt: walks the command line by a table of options.
+ */
+#include "opt.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+
+#define SECONDS_MAX 1000000000L
+
+void opt_usage(const char *format, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	note("%s", text);
+	die(OPT_USAGE_STATUS, "try 'cgi-fcgi -help'");
+}
+
+int opt_number(const char *text, long min, long max, long *number)
+{
+	long value = 0;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9'; p++) {
+		if (value > (max - (*p - '0')) / 10)
+			return -1;
+		value = value * 10 + (*p - '0');
+	}
+	if (p == text || *p || value < min)
+		return -1;
+	*number = value;
+	return 0;
+}
+
+int opt_seconds(const char *text, long *ms)
+{
+	long value = 0;
+	long unit = 100;
+	const char *p;
+
+	for (p = text; *p >= '0' && *p <= '9' && value < SECONDS_MAX; p++)
+		value = value * 10 + (*p - '0');
+	if (p == text || value >= SECONDS_MAX)
+		return -1;
+	value *= 1000;
+	if (*p == '.') {
+		for (p++; *p >= '0' && *p <= '9'; p++) {
+			value += unit * (*p - '0');
+			unit /= 10;
+		}
+	}
+	if (*p)
+		return -1;
+	*ms = value;
+	return 0;
+}
+
+/* The name in a word and its length, up to =; NULL if it is no option. */
+static const char *opt_name(const char *word, size_t *length)
+{
+	if (*word != '-')
+		return NULL;
+	word += word[1] == '-' ? 2 : 1;
+	*length = strcspn(word, "=");
+	return *length ? word : NULL;
+}
+
+const struct opt *opt_find(const struct opt *table, const char *word)
+{
+	size_t length;
+	const char *name = opt_name(word, &length);
+
+	if (!name)
+		return NULL;
+	for (; table->name; table++)
+		if (strlen(table->name) == length &&
+		    memcmp(table->name, name, length) == 0)
+			return table;
+	return NULL;
+}
+
+static const char *opt_store(const struct opt *opt, void *settings,
+			     const char *value)
+{
+	char *field = (char *)settings + opt->at;
+	static char why[80];
+
+	switch (opt->kind) {
+	case OPT_FLAG:
+		*(bool *)(void *)field = true;
+		return NULL;
+	case OPT_WORD:
+		*(const char **)(void *)field = value;
+		return NULL;
+	case OPT_NUMBER:
+		if (opt_number(value, opt->min, opt->max,
+			       (long *)(void *)field) == 0)
+			return NULL;
+		snprintf(why, sizeof(why), "not a whole number from %ld to %ld",
+			 opt->min, opt->max);
+		return why;
+	case OPT_SECONDS:
+		if (opt_seconds(value, (long *)(void *)field) == 0)
+			return NULL;
+		return "not a number of seconds";
+	case OPT_CALL:
+		return opt->call(settings, value);
+	}
+	return "an option of no kind";
+}
+
+/* One option; returns how many words it took. */
+static int opt_take(const struct opt *table, void *settings, char **words)
+{
+	const struct opt *opt = opt_find(table, words[0]);
+	const char *value;
+	const char *why;
+	int taken = 1;
+
+	if (!opt)
+		opt_usage("%s: unknown option", words[0]);
+	value = strchr(words[0], '=');
+	if (value)
+		value++;
+	if (!opt->arg && value)
+		opt_usage("-%s takes no value", opt->name);
+	if (opt->arg && !value) {
+		value = words[1];
+		taken = 2;
+		if (!value)
+			opt_usage("-%s needs %s", opt->name, opt->arg);
+	}
+	why = opt_store(opt, settings, value);
+	if (why)
+		opt_usage("-%s %s: %s", opt->name, value ? value : "", why);
+	return taken;
+}
+
+int opt_parse(const struct opt *table, void *settings, int argc, char **argv)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
+		if (strcmp(argv[i], "--") == 0)
+			return i + 1;
+		i += opt_take(table, settings, argv + i);
+	}
+	return i;
+}
+
+void opt_help(const struct opt *table)
+{
+	char left[64];
+
+	for (; table->name; table++) {
+		snprintf(left, sizeof(left), "-%s%s%s", table->name,
+			 table->arg ? " " : "", table->arg ? table->arg : "");
+		printf("  %-24s %s\n", left, table->help);
+	}
+}

@@ -1,0 +1,60 @@
+#ifndef OPT_H
+#define OPT_H
+
+#include <stddef.h>
+
+/*
+ * Options are long words: -word and --word are the same, and so are
+ * -word VALUE, -word=VALUE and --word=VALUE. A table describes them; the
+ * table's texts are also what -help prints.
+ */
+
+enum opt_kind {
+	OPT_FLAG,    /* a bool: present or not */
+	OPT_WORD,    /* a const char *: the value as it is */
+	OPT_NUMBER,  /* a long: decimal digits, from min to max */
+	OPT_SECONDS, /* a long: milliseconds, given as seconds with decimals */
+	OPT_CALL,    /* call() takes the value */
+};
+
+struct opt {
+	const char *name; /* without its dash; NULL ends a table */
+	const char *arg;  /* what -help calls the value; NULL: takes none */
+	const char *help; /* one short line */
+	enum opt_kind kind;
+	size_t at; /* offset of the field in the settings */
+	long min, max;
+	/* Returns NULL, or why the value is refused. */
+	const char *(*call)(void *settings, const char *value);
+};
+
+/* The exit status of a usage error. */
+#define OPT_USAGE_STATUS 2
+
+/* Finds the option that a word of the command line names, with or without
+ * =VALUE; NULL if the table has none. */
+const struct opt *opt_find(const struct opt *table, const char *word);
+
+/*
+ * Fills settings from argv[1] on and returns the index of the first word that
+ * is no option (-- is passed over). A word that the table does not have, a
+ * value that is missing or refused: says which and why and ends the process
+ * with OPT_USAGE_STATUS.
+ */
+int opt_parse(const struct opt *table, void *settings, int argc, char **argv);
+
+/* Prints the table to stdout, a line an option. */
+void opt_help(const struct opt *table);
+
+/* Says what is wrong with the command line, points to -help and ends the
+ * process with OPT_USAGE_STATUS. */
+_Noreturn void opt_usage(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
+/* Digits alone, from min to max, into *number; returns 0, or -1. */
+int opt_number(const char *text, long min, long max, long *number);
+
+/* Seconds with up to three decimals into milliseconds; returns 0, or -1. */
+int opt_seconds(const char *text, long *ms);
+
+#endif

@@ -1,0 +1,304 @@
+/*
+ * record: FastCGI's bytes, in and out.
+ * The one place where bytes from a socket are interpreted: a reader accepts
+ * any split of the input and never trusts a length before it is checked.
+ */
+#include "record.h"
+
+#include <string.h>
+
+uint16_t record_u16(const unsigned char bytes[2])
+{
+	return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+uint32_t record_u32(const unsigned char bytes[4])
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 |
+	       (uint32_t)bytes[2] << 8 | bytes[3];
+}
+
+static size_t shorter(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Copies input until have reaches want; returns whether it has. */
+static bool collect(unsigned char *to, uint8_t *have, size_t want,
+		    const unsigned char **input, const unsigned char *end)
+{
+	size_t n = shorter(want - *have, (size_t)(end - *input));
+
+	memcpy(to + *have, *input, n);
+	*input += n;
+	*have = (uint8_t)(*have + n);
+	return *have == want;
+}
+
+static bool fixed_body(uint8_t type)
+{
+	return type == FCGI_BEGIN_REQUEST || type == FCGI_END_REQUEST ||
+	       type == FCGI_UNKNOWN_TYPE;
+}
+
+static bool skip(uint16_t *left, const unsigned char **input,
+		 const unsigned char *end)
+{
+	size_t n = shorter(*left, (size_t)(end - *input));
+
+	*input += n;
+	*left = (uint16_t)(*left - n);
+	return *left == 0;
+}
+
+static void describe(const struct record_reader *reader, struct record *record)
+{
+	record->type = reader->header[1];
+	record->id = record_u16(reader->header + 2);
+	record->content_length = record_u16(reader->header + 4);
+	record->padding_length = reader->header[6];
+}
+
+/* Collects the 8 bytes of a fixed body and skips what a peer adds to them. */
+static bool take_body(struct record_reader *reader, const unsigned char **input,
+		      const unsigned char *end, struct record *record)
+{
+	size_t want = shorter(record->content_length, sizeof(reader->body));
+	uint8_t before = reader->body_have;
+	bool whole =
+		collect(reader->body, &reader->body_have, want, input, end);
+
+	reader->content =
+		(uint16_t)(reader->content - (reader->body_have - before));
+	if (!whole || !skip(&reader->content, input, end))
+		return false;
+	record->bytes = reader->body;
+	record->length = want;
+	record->first = record->last = true;
+	return true;
+}
+
+static void take_piece(struct record_reader *reader,
+		       const unsigned char **input, const unsigned char *end,
+		       struct record *record)
+{
+	size_t n = shorter(reader->content, (size_t)(end - *input));
+
+	record->bytes = *input;
+	record->length = n;
+	record->first = !reader->begun;
+	*input += n;
+	reader->content = (uint16_t)(reader->content - n);
+	record->last = reader->content == 0;
+}
+
+/* The header is complete: hand on content. False: more input is needed. */
+static bool take_content(struct record_reader *reader,
+			 const unsigned char **input, const unsigned char *end,
+			 struct record *record)
+{
+	if (reader->begun && reader->content == 0)
+		return false;
+	describe(reader, record);
+	if (fixed_body(record->type)) {
+		if (!take_body(reader, input, end, record))
+			return false;
+	} else if (reader->content > 0 && *input == end) {
+		return false;
+	} else {
+		take_piece(reader, input, end, record);
+	}
+	reader->begun = true;
+	return true;
+}
+
+enum record_result record_next(struct record_reader *reader,
+			       const unsigned char **input,
+			       const unsigned char *end, struct record *record)
+{
+	for (;;) {
+		if (!reader->inside) {
+			if (!collect(reader->header, &reader->have,
+				     FCGI_HEADER_LEN, input, end))
+				return reader->have > 0 &&
+						       reader->header[0] !=
+							       FCGI_VERSION_1
+					       ? RECORD_BAD
+					       : RECORD_MORE;
+			if (reader->header[0] != FCGI_VERSION_1)
+				return RECORD_BAD;
+			reader->inside = true;
+			reader->begun = false;
+			reader->body_have = 0;
+			reader->content = record_u16(reader->header + 4);
+			reader->padding = reader->header[6];
+		}
+		if (take_content(reader, input, end, record))
+			return RECORD_PIECE;
+		if (!reader->begun || reader->content > 0 ||
+		    !skip(&reader->padding, input, end))
+			return RECORD_MORE;
+		reader->inside = false;
+		reader->have = 0;
+	}
+}
+
+void record_unread(struct record_reader *reader, const unsigned char **input,
+		   const struct record *record, size_t n)
+{
+	*input -= n;
+	reader->content = (uint16_t)(reader->content + n);
+	if (n == record->length && record->first)
+		reader->begun = false;
+}
+
+void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,
+		   uint16_t id, uint16_t content, uint8_t padding)
+{
+	out[0] = FCGI_VERSION_1;
+	out[1] = type;
+	out[2] = (unsigned char)(id >> 8);
+	out[3] = (unsigned char)id;
+	out[4] = (unsigned char)(content >> 8);
+	out[5] = (unsigned char)content;
+	out[6] = padding;
+	out[7] = 0;
+}
+
+uint8_t record_padding(size_t content)
+{
+	return (uint8_t)(-content & 7);
+}
+
+void record_end_request(unsigned char out[16], uint16_t id, uint32_t app_status,
+			uint8_t protocol_status)
+{
+	record_header(out, FCGI_END_REQUEST, id, 8, 0);
+	out[8] = (unsigned char)(app_status >> 24);
+	out[9] = (unsigned char)(app_status >> 16);
+	out[10] = (unsigned char)(app_status >> 8);
+	out[11] = (unsigned char)app_status;
+	out[12] = protocol_status;
+	memset(out + 13, 0, 3);
+}
+
+void record_begin_request(unsigned char out[16], uint16_t id, uint16_t role,
+			  uint8_t flags)
+{
+	record_header(out, FCGI_BEGIN_REQUEST, id, 8, 0);
+	out[8] = (unsigned char)(role >> 8);
+	out[9] = (unsigned char)role;
+	out[10] = flags;
+	memset(out + 11, 0, 5);
+}
+
+const char *record_type_name(uint8_t type)
+{
+	static const char *const names[] = {
+		NULL,
+		"FCGI_BEGIN_REQUEST",
+		"FCGI_ABORT_REQUEST",
+		"FCGI_END_REQUEST",
+		"FCGI_PARAMS",
+		"FCGI_STDIN",
+		"FCGI_STDOUT",
+		"FCGI_STDERR",
+		"FCGI_DATA",
+		"FCGI_GET_VALUES",
+		"FCGI_GET_VALUES_RESULT",
+		"FCGI_UNKNOWN_TYPE",
+	};
+
+	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+}
+
+/* How many bytes of lengths there are, as far as those that have come tell. */
+static size_t lengths_size(const struct pair_reader *reader)
+{
+	size_t name = 1;
+	size_t value = 1;
+
+	if (reader->have > 0 && reader->lengths[0] & 0x80)
+		name = 4;
+	if (reader->have > name && reader->lengths[name] & 0x80)
+		value = 4;
+	return name + value;
+}
+
+static uint32_t one_length(const unsigned char *bytes)
+{
+	return bytes[0] & 0x80 ? record_u32(bytes) & 0x7fffffff : bytes[0];
+}
+
+static bool take_lengths(struct pair_reader *reader,
+			 const unsigned char **input, const unsigned char *end)
+{
+	while (reader->have < lengths_size(reader)) {
+		if (*input == end)
+			return false;
+		reader->lengths[reader->have++] = *(*input)++;
+	}
+	reader->name = one_length(reader->lengths);
+	reader->value = one_length(reader->lengths +
+				   (reader->lengths[0] & 0x80 ? 4 : 1));
+	reader->inside = true;
+	return true;
+}
+
+static void take_string(uint32_t *left, const unsigned char **input,
+			const unsigned char *end, const unsigned char **bytes,
+			size_t *length)
+{
+	*length = shorter(*left, (size_t)(end - *input));
+	*bytes = *input;
+	*input += *length;
+	*left -= (uint32_t)*length;
+}
+
+enum pair_result pair_next(struct pair_reader *reader,
+			   const unsigned char **input,
+			   const unsigned char *end,
+			   const unsigned char **bytes, size_t *length)
+{
+	if (!reader->inside)
+		return take_lengths(reader, input, end) ? PAIR_BEGIN
+							: PAIR_MORE;
+	if (reader->name == 0 && reader->value == 0) {
+		reader->inside = false;
+		reader->have = 0;
+		return PAIR_END;
+	}
+	if (*input == end)
+		return PAIR_MORE;
+	if (reader->name > 0) {
+		take_string(&reader->name, input, end, bytes, length);
+		return PAIR_NAME;
+	}
+	take_string(&reader->value, input, end, bytes, length);
+	return PAIR_VALUE;
+}
+
+bool pair_complete(const struct pair_reader *reader)
+{
+	return !reader->inside && reader->have == 0;
+}
+
+static size_t put_length(unsigned char *out, uint32_t length)
+{
+	if (length < 128) {
+		out[0] = (unsigned char)length;
+		return 1;
+	}
+	out[0] = (unsigned char)(length >> 24 | 0x80);
+	out[1] = (unsigned char)(length >> 16);
+	out[2] = (unsigned char)(length >> 8);
+	out[3] = (unsigned char)length;
+	return 4;
+}
+
+size_t pair_lengths(unsigned char out[8], uint32_t name, uint32_t value)
+{
+	size_t used = put_length(out, name);
+
+	return used + put_length(out + used, value);
+}

@@ -1,0 +1,157 @@
+#ifndef RECORD_H
+#define RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The wire format of FastCGI 1.0: records (§3.3) and name-value pairs (§3.4).
+ * Pure functions on bytes: no input or output, no memory of their own. Every
+ * length that comes from outside is checked here and nowhere else.
+ */
+
+enum {
+	FCGI_VERSION_1 = 1,
+	FCGI_HEADER_LEN = 8,
+	FCGI_MAX_CONTENT = 65535,
+	FCGI_LISTENSOCK_FILENO = 0,
+	FCGI_NULL_REQUEST_ID = 0,
+	FCGI_KEEP_CONN = 1,
+};
+
+/* Content of a full stream record: the most that keeps header, content and
+ * padding a multiple of 8, and content + padding at most 65,535 (php-fpm). */
+#define RECORD_CONTENT_MAX 65528
+
+enum record_type {
+	FCGI_BEGIN_REQUEST = 1,
+	FCGI_ABORT_REQUEST = 2,
+	FCGI_END_REQUEST = 3,
+	FCGI_PARAMS = 4,
+	FCGI_STDIN = 5,
+	FCGI_STDOUT = 6,
+	FCGI_STDERR = 7,
+	FCGI_DATA = 8,
+	FCGI_GET_VALUES = 9,
+	FCGI_GET_VALUES_RESULT = 10,
+	FCGI_UNKNOWN_TYPE = 11,
+};
+
+enum record_role {
+	FCGI_RESPONDER = 1,
+	FCGI_AUTHORIZER = 2,
+	FCGI_FILTER = 3,
+};
+
+enum protocol_status {
+	FCGI_REQUEST_COMPLETE = 0,
+	FCGI_CANT_MPX_CONN = 1,
+	FCGI_OVERLOADED = 2,
+	FCGI_UNKNOWN_ROLE = 3,
+};
+
+/*
+ * Takes records out of bytes that come in pieces of any size. Zeroed is ready.
+ * BEGIN_REQUEST, END_REQUEST and UNKNOWN_TYPE have a body of 8 bytes: they are
+ * handed on once, whole. All others are handed on piece by piece, in place.
+ */
+struct record_reader {
+	unsigned char header[FCGI_HEADER_LEN];
+	unsigned char body[8];
+	uint8_t have;	   /* bytes of the header that have come */
+	uint8_t body_have; /* bytes of the body that have come */
+	uint16_t content;  /* bytes of content still to come */
+	uint16_t padding;  /* bytes of padding still to come */
+	bool inside;	   /* between a header and its record's end */
+	bool begun;	   /* a piece of this record was handed on */
+};
+
+/* A piece of one record. */
+struct record {
+	uint8_t type;
+	uint16_t id;
+	uint16_t content_length;    /* of the whole record */
+	uint8_t padding_length;	    /* of the whole record */
+	bool first;		    /* the record's first piece */
+	bool last;		    /* its last: the content is complete */
+	const unsigned char *bytes; /* into the reader's input or the reader */
+	size_t length;
+};
+
+enum record_result {
+	RECORD_MORE = 0,  /* all input is used up */
+	RECORD_PIECE = 1, /* *record is filled */
+	RECORD_BAD = -1,  /* a version other than 1: not FastCGI */
+};
+
+/*
+ * Reads from *input up to end, moves *input behind what it used. A record with
+ * no content gives one piece of length 0, first and last. bytes of a piece
+ * are valid until the input or the reader changes. A body of the fixed types
+ * that is shorter than 8 bytes is handed on with the length that it has.
+ */
+enum record_result record_next(struct record_reader *reader,
+			       const unsigned char **input,
+			       const unsigned char *end, struct record *record);
+
+/* Gives back the last n bytes of a stream record's piece: *input is moved back
+ * and the next call hands them on again. n <= record->length. */
+void record_unread(struct record_reader *reader, const unsigned char **input,
+		   const struct record *record, size_t n);
+
+/* Writes the 8 bytes of a header (§3.3). */
+void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,
+		   uint16_t id, uint16_t content, uint8_t padding);
+
+/* Padding that brings content to a multiple of 8. */
+uint8_t record_padding(size_t content);
+
+/* Writes an FCGI_END_REQUEST record of 16 bytes (§5.5). */
+void record_end_request(unsigned char out[16], uint16_t id, uint32_t app_status,
+			uint8_t protocol_status);
+
+/* Writes an FCGI_BEGIN_REQUEST record of 16 bytes (§5.1). */
+void record_begin_request(unsigned char out[16], uint16_t id, uint16_t role,
+			  uint8_t flags);
+
+uint16_t record_u16(const unsigned char bytes[2]);
+uint32_t record_u32(const unsigned char bytes[4]);
+
+/* The name of a record type as the specification spells it, or NULL. */
+const char *record_type_name(uint8_t type);
+
+/*
+ * Takes name-value pairs out of bytes that come in pieces of any size (§3.4).
+ * Zeroed is ready. A pair gives PAIR_BEGIN, then its name and its value, each
+ * in one or more pieces (none when empty), then PAIR_END.
+ */
+struct pair_reader {
+	unsigned char lengths[8];
+	uint8_t have;	/* bytes of lengths that have come */
+	bool inside;	/* lengths are known, the pair is not complete */
+	uint32_t name;	/* bytes of the name still to come */
+	uint32_t value; /* bytes of the value still to come */
+};
+
+enum pair_result {
+	PAIR_MORE,  /* all input is used up */
+	PAIR_BEGIN, /* reader->name and reader->value tell the lengths */
+	PAIR_NAME,
+	PAIR_VALUE,
+	PAIR_END,
+};
+
+enum pair_result pair_next(struct pair_reader *reader,
+			   const unsigned char **input,
+			   const unsigned char *end,
+			   const unsigned char **bytes, size_t *length);
+
+/* Whether the bytes so far end between two pairs. */
+bool pair_complete(const struct pair_reader *reader);
+
+/* Writes the lengths of a pair, 2 to 8 bytes, and returns how many. Neither
+ * length may exceed 2^31 - 1. */
+size_t pair_lengths(unsigned char out[8], uint32_t name, uint32_t value);
+
+#endif
