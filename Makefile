@@ -9,19 +9,71 @@ CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
             -Icommon
 PREFIX   ?= /usr/local
 B        ?= build
+BIN      ?= cgi-fcgi
 
-SRC := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
-OBJ := $(SRC:%.c=$(B)/%.o)
+SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
+OBJ     := $(SRC:%.c=$(B)/%.o)
+COMMON  := $(filter $(B)/common/%,$(OBJ))
+HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c tests/cgi/*.c))
+COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 
-all: cgi-fcgi
+all: $(BIN)
 
-cgi-fcgi: $(OBJ)
+$(BIN): $(OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)
 
-$(B)/%.o: %.c Makefile
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(COMPILE) -c -o $@ $<
 
--include $(OBJ:.o=.d)
+# Other flags, other objects.
+$(B)/flags: Makefile FORCE
+	@mkdir -p $(@D)
+	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
+		echo '$(COMPILE) $(LDFLAGS)' >$@
 
-.PHONY: all
+static:
+	$(MAKE) B=build/static BIN=build/static/cgi-fcgi CC=musl-gcc \
+		LDFLAGS=-static
+
+demo: all
+	CGI_FCGI='$(abspath $(BIN))' examples/demo
+
+install: all
+	install -Dm755 $(BIN) $(DESTDIR)$(PREFIX)/bin/cgi-fcgi
+	install -Dm644 cgi-fcgi.1 $(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+	[ -z '$(FCGIWRAP)' ] || { install -d $(DESTDIR)$(PREFIX)/sbin && \
+		ln -sf ../bin/cgi-fcgi $(DESTDIR)$(PREFIX)/sbin/fcgiwrap; }
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
+		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+
+clean:
+	rm -rf build cgi-fcgi
+
+# The tests' helpers in C, each linked with common/; programs to be run by the
+# wrapper stand alone.
+$(B)/tests/cgi/%: tests/cgi/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(filter-out -fsanitize%,$(COMPILE)) -MF $@.d $(LDFLAGS) -o $@ $<
+
+$(B)/tests/%: tests/%.c $(COMMON)
+	@mkdir -p $(@D)
+	$(COMPILE) -MF $@.d $(LDFLAGS) -o $@ $< $(COMMON)
+
+helpers: $(HELPERS)
+
+test:
+	tests/install
+	$(MAKE) all helpers
+	CGI_FCGI='$(abspath $(BIN))' BUILD='$(abspath $(B))/tests' tests/run $(T)
+
+asan-test valgrind-test check:
+	tests/install
+	tests/$(@:-test=) $(T)
+
+-include $(OBJ:.o=.d) $(HELPERS:=.d)
+
+.PHONY: all static demo install uninstall clean helpers test FORCE \
+	asan-test valgrind-test check

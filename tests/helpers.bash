@@ -1,0 +1,494 @@
+# What the tests share: starting the wrapper and real servers, asking, waiting,
+# and leaving nothing behind. Loaded by every .bats file.
+#
+# Everything that is started goes through `start`, which notes its pid in a
+# file (so that it also works under `run`); `end_everything`, called by
+# teardown, ends it and fails the test if a process of it stays.
+
+REPO=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+: "${CGI_FCGI:=$REPO/cgi-fcgi}" "${BUILD:=$REPO/build/tests}"
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+CGI=$BATS_TEST_DIRNAME/cgi
+CGI_C=$BUILD/cgi
+export REPO CGI_FCGI BUILD PATH CGI CGI_C
+
+setup() {
+	here
+}
+
+# The test's own folder is where it stands, so that names are short. Servers
+# that drop root's rights must get through to it.
+here() {
+	local dir=$BATS_TEST_TMPDIR
+	while [ -O "$dir" ] && [ "$dir" != / ]; do
+		chmod a+x "$dir"
+		dir=$(dirname "$dir")
+	done
+	cd "$BATS_TEST_TMPDIR" || return
+	SOCK=$BATS_TEST_TMPDIR/sock
+}
+
+teardown() {
+	end_everything
+}
+
+# --- Waiting
+
+# wait_for COMMAND...: until it succeeds, at most 10 s (WAIT=seconds).
+wait_for() {
+	local end=$((SECONDS + ${WAIT:-10} * ${INSTRUMENTED:+4}1))
+	until "$@" >/dev/null 2>&1; do
+		if ((SECONDS > end)); then
+			echo "waited in vain for: $*" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+}
+
+# gone PID...: whether none of them runs (a zombie does not).
+gone() {
+	local pid state
+	for pid; do
+		state=$(sed -n 's/^State:\t\(.\).*/\1/p' \
+			"/proc/$pid/status" 2>/dev/null)
+		[ -z "$state" ] || [ "$state" = Z ] || return 1
+	done
+}
+
+alive() {
+	run ! gone "$1"
+}
+
+# Milliseconds since some moment.
+now_ms() {
+	local up
+	read -r up _ </proc/uptime
+	echo $((10#${up/./} * 10))
+}
+
+# --- Processes
+
+# start NAME COMMAND...: in the background, output in NAME.log, pid in NAME.pid
+# and in $PID.
+start() {
+	local name=$1 log=$BATS_TEST_TMPDIR/$1.log
+	shift
+	# No descriptor of bats' own: it would wait for them to be closed.
+	"$@" </dev/null >"$log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
+	PID=$!
+	echo "$PID" >"$BATS_TEST_TMPDIR/$name.pid"
+	echo "$PID $name" >>"$BATS_TEST_TMPDIR/started"
+}
+
+# stop NAME [SIGNAL]: and waits until it has ended; its status is STATUS.
+stop() {
+	local pid
+	pid=$(cat "$BATS_TEST_TMPDIR/$1.pid")
+	kill "-${2:-TERM}" "$pid" 2>/dev/null
+	ended "$1"
+}
+
+# ended NAME: waits until it has ended, STATUS is its exit status.
+ended() {
+	local pid
+	pid=$(cat "$BATS_TEST_TMPDIR/$1.pid")
+	wait_for gone "$pid" || return
+	STATUS=0
+	wait "$pid" 2>/dev/null || STATUS=$?
+}
+
+# Orphans of this test: children of the nest that are not bats itself.
+orphans() {
+	local pid ppid
+	[ -n "${NEST:-}" ] || return 0
+	for pid in $(cat "/proc/$NEST/task/$NEST/children" 2>/dev/null); do
+		gone "$pid" && continue
+		tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
+			grep -q 'bats' || echo "$pid"
+	done
+}
+
+no_orphans() {
+	[ -z "$(orphans)" ]
+}
+
+# Ends what was started, in the reverse order; fails if anything had to be
+# killed or is left over.
+end_everything() {
+	local pid name bad=0
+	cd "$BATS_TEST_DIRNAME" || return
+	[ -e "$BATS_TEST_TMPDIR/started" ] || return 0
+	while read -r pid name; do
+		gone "$pid" && continue
+		kill -TERM "$pid" 2>/dev/null
+		if ! wait_for gone "$pid"; then
+			echo "$name ($pid) did not end on TERM" >&2
+			kill -KILL "$pid" 2>/dev/null
+			bad=1
+		fi
+	done < <(tac "$BATS_TEST_TMPDIR/started")
+	if ! wait_for no_orphans; then
+		for pid in $(orphans); do
+			echo "left running: $pid $(tr '\0' ' ' \
+				<"/proc/$pid/cmdline")" >&2
+			kill -KILL "$pid"
+		done
+		bad=1
+	fi
+	if [ $bad -ne 0 ] || [ -z "${BATS_TEST_COMPLETED:-}" ]; then
+		show_logs
+	fi
+	return $bad
+}
+
+# For a failure's reader.
+show_logs() {
+	local log
+	for log in "$BATS_TEST_TMPDIR"/*.log; do
+		[ -s "$log" ] || continue
+		echo "--- $(basename "$log")"
+		tail -n 20 "$log"
+	done >&2
+}
+
+# memory_counts: whether memory can be measured (not under instruments).
+memory_counts() {
+	[ -z "${INSTRUMENTED:-}" ]
+}
+
+# rss_kib PID, private_kib PID, peak_kib PID
+rss_kib() {
+	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"
+}
+
+peak_kib() {
+	awk '/^VmHWM:/ { print $2 }' "/proc/$1/status"
+}
+
+private_kib() {
+	awk '/^Private_/ { n += $2 } END { print n }' \
+		"/proc/$1/smaps_rollup"
+}
+
+fds_of() {
+	# Their names are numbers.
+	# shellcheck disable=SC2012
+	ls "/proc/$1/fd" | wc -l
+}
+
+children_of() {
+	cat "/proc/$1/task/$1/children"
+}
+
+# --- The wrapper and the bridge
+
+# listens SOCKET|PORT
+listens() {
+	case $1 in
+	/*) ss -Hxl | awk -v s="$1" '$5 == s { n = 1 } END { exit !n }' ;;
+	@*) ss -Hxl | awk -v s="$1" '$5 == s { n = 1 } END { exit !n }' ;;
+	*) ss -Htln "sport = :$1" | grep -q . ;;
+	esac
+}
+
+# wrapper [ARG...]: on $SOCK; stderr in wrapper.log.
+wrapper() {
+	wrapper_on "$SOCK" "$@"
+}
+
+# wrapper_on ADDR [ARG...]
+wrapper_on() {
+	local addr=$1 what=$1
+	shift
+	case $addr in
+	/* | @*) ;;
+	*) what=${addr##*:} ;;
+	esac
+	start wrapper "$CGI_FCGI" -listen "$addr" "$@"
+	WRAPPER=$PID
+	wait_for listens "$what" || {
+		cat wrapper.log >&2
+		return 1
+	}
+}
+
+stop_wrapper() {
+	stop wrapper "$@"
+}
+
+# ask PATH[?QUERY] [OPTION...]: of what listens on $SOCK, through our bridge:
+# header and body to stdout, program's stderr to stderr, appStatus as status.
+# $ROOT is the folder that PATH lies in.
+ask() {
+	local url=$1
+	shift
+	"$CGI_FCGI" -url "$url" -root "${ROOT:-$CGI}" -connect "${ADDR:-$SOCK}" \
+		-include "$@" 3>&-
+}
+
+# wire ITEM...: the raw client of tests/wire.c, on $SOCK.
+wire() {
+	"$BUILD/wire" "${ADDR:-$SOCK}" "$@" 3>&-
+}
+
+# program NAME [FILE]: writes stdin to FILE or a program in the test's folder.
+program() {
+	mkdir -p "$(dirname "$1")"
+	cat >"$1"
+	chmod 755 "$1"
+}
+
+# body: what follows the header's empty line, of stdin.
+body() {
+	sed '1,/^\r\{0,1\}$/d'
+}
+
+# --- Real servers. Each in the test's folder, on a port found free ($PORT),
+# the user's own settings untouched; each waits until it answers.
+
+free_port() {
+	local port
+	while :; do
+		# Below the range that clients' own ends are taken from.
+		port=$((10000 + (RANDOM * 32768 + RANDOM) % 22000))
+		listens $port || break
+	done
+	echo $port
+}
+
+# up PORT: something speaks HTTP there.
+up() {
+	curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$1/"
+}
+
+# server NAME COMMAND...: starts it, waits until $PORT answers; a port that
+# someone else took meanwhile shows as the server's end.
+server() {
+	local name=$1 end=$((SECONDS + 20))
+	start "$@"
+	until up "$PORT"; do
+		if gone "$PID" || ((SECONDS > end)); then
+			cat "$name.log" >&2
+			return 1
+		fi
+		sleep 0.02
+	done
+	URL=http://127.0.0.1:$PORT
+}
+
+# try_ports FUNCTION: until it has found a port that nobody else takes.
+try_ports() {
+	local _
+	for _ in 1 2 3; do
+		PORT=$(free_port)
+		"$@" && return
+	done
+	return 1
+}
+
+# start_nginx: its server {} block's inside is stdin.
+start_nginx() {
+	mkdir -p nginx/tmp
+	cat >nginx/server.conf
+	try_ports nginx_once
+}
+
+nginx_once() {
+	local user=
+	[ "$(id -u)" -ne 0 ] || user='user root;'
+	cat >nginx/nginx.conf <<-END
+		$user
+		daemon off;
+		worker_processes 1;
+		pid nginx/pid;
+		error_log nginx/error.log info;
+		events { worker_connections 512; }
+		http {
+			access_log off;
+			client_body_temp_path nginx/tmp/body;
+			proxy_temp_path nginx/tmp/proxy;
+			fastcgi_temp_path nginx/tmp/fastcgi;
+			uwsgi_temp_path nginx/tmp/uwsgi;
+			scgi_temp_path nginx/tmp/scgi;
+			client_max_body_size 0;
+			default_type text/plain;
+			${NGINX_HTTP:-}
+			server {
+				listen 127.0.0.1:$PORT;
+				server_name localhost;
+				include server.conf;
+			}
+		}
+	END
+	server nginx nginx -p "$BATS_TEST_TMPDIR/" \
+		-e nginx/error.log -c nginx/nginx.conf
+}
+
+# start_lighttpd: its configuration beside port and folder is stdin.
+start_lighttpd() {
+	mkdir -p lighttpd/tmp www
+	cat >lighttpd/more.conf
+	try_ports lighttpd_once
+}
+
+lighttpd_once() {
+	{
+		cat <<-END
+			server.port = $PORT
+			server.bind = "127.0.0.1"
+			server.document-root = "$BATS_TEST_TMPDIR/www"
+			server.errorlog = "$BATS_TEST_TMPDIR/lighttpd/error.log"
+			server.upload-dirs = ("$BATS_TEST_TMPDIR/lighttpd/tmp")
+		END
+		cat lighttpd/more.conf
+	} >lighttpd/lighttpd.conf
+	server lighttpd lighttpd -D -f "$BATS_TEST_TMPDIR/lighttpd/lighttpd.conf"
+}
+
+# start_apache: its configuration beside port and folders is stdin. Its workers
+# do not run as root: the socket must be open to them (-mode 0666).
+start_apache() {
+	mkdir -p apache www
+	cat >apache/more.conf
+	try_ports apache_once
+}
+
+apache_once() {
+	local user=
+	[ "$(id -u)" -ne 0 ] || user=$'User www-data\nGroup www-data'
+	cat >apache/apache.conf <<-END
+		ServerRoot "$BATS_TEST_TMPDIR/apache"
+		ServerName localhost
+		Listen 127.0.0.1:$PORT
+		PidFile "$BATS_TEST_TMPDIR/apache/pid"
+		ErrorLog "$BATS_TEST_TMPDIR/apache/error.log"
+		DefaultRuntimeDir "$BATS_TEST_TMPDIR/apache"
+		DocumentRoot "$BATS_TEST_TMPDIR/www"
+		$user
+		$(apache_modules)
+		<Directory />
+			Require all granted
+		</Directory>
+	END
+	cat apache/more.conf >>apache/apache.conf
+	server apache apache2 -X -f "$BATS_TEST_TMPDIR/apache/apache.conf"
+}
+
+apache_modules() {
+	local name dir=/usr/lib/apache2/modules
+	for name in mpm_event authz_core authz_host authn_core alias env dir \
+		mime setenvif proxy proxy_fcgi rewrite auth_basic authn_file \
+		authz_user ${APACHE_MODULES:-}; do
+		echo "LoadModule ${name}_module $dir/mod_$name.so"
+	done
+}
+
+# start_caddy: the inside of its site is stdin.
+start_caddy() {
+	mkdir -p caddy
+	cat >caddy/site
+	try_ports caddy_once
+}
+
+caddy_once() {
+	{
+		echo "{"
+		echo "admin off"
+		echo "auto_https off"
+		echo "}"
+		echo "http://127.0.0.1:$PORT {"
+		cat caddy/site
+		echo "}"
+	} >caddy/Caddyfile
+	XDG_DATA_HOME=$PWD/caddy XDG_CONFIG_HOME=$PWD/caddy \
+		server caddy caddy run --adapter caddyfile \
+		--config caddy/Caddyfile
+}
+
+# start_haproxy: sections beside global, defaults and `frontend web`, which
+# sends all to `backend app`, are stdin.
+start_haproxy() {
+	mkdir -p haproxy
+	cat >haproxy/more.cfg
+	try_ports haproxy_once
+}
+
+haproxy_once() {
+	{
+		cat <<-END
+			global
+			    maxconn 500
+			defaults
+			    mode http
+			    timeout connect 5s
+			    timeout client 60s
+			    timeout server 60s
+			    retries 0
+			frontend web
+			    bind 127.0.0.1:$PORT
+			    default_backend app
+		END
+		cat haproxy/more.cfg
+	} >haproxy/haproxy.cfg
+	server haproxy haproxy -db -f haproxy/haproxy.cfg
+}
+
+# start_h2o: the inside of paths: is stdin.
+start_h2o() {
+	mkdir -p h2o
+	cat >h2o/paths
+	try_ports h2o_once
+}
+
+h2o_once() {
+	{
+		[ "$(id -u)" -ne 0 ] || echo "user: root"
+		cat <<-END
+			listen:
+			  host: 127.0.0.1
+			  port: $PORT
+			num-threads: 1
+			error-log: $BATS_TEST_TMPDIR/h2o/error.log
+			hosts:
+			  default:
+			    paths:
+		END
+		sed 's/^/      /' h2o/paths
+	} >h2o/h2o.conf
+	server h2o h2o -c h2o/h2o.conf
+}
+
+# start_php_fpm [ADDR]: on $PHP, a unix socket if nothing is said; more lines of
+# its pool are in $PHP_POOL.
+start_php_fpm() {
+	local user='' root='' php
+	PHP=${1:-$BATS_TEST_TMPDIR/php.sock}
+	[ "$(id -u)" -ne 0 ] || {
+		user=$'user = root\ngroup = root' root=-R
+	}
+	mkdir -p php
+	cat >php/fpm.conf <<-END
+		[global]
+		daemonize = no
+		pid = $BATS_TEST_TMPDIR/php/pid
+		error_log = $BATS_TEST_TMPDIR/php/error.log
+		[www]
+		$user
+		listen = $PHP
+		pm = static
+		pm.max_children = 3
+		ping.path = /ping
+		ping.response = pong
+		pm.status_path = /status
+		catch_workers_output = yes
+		security.limit_extensions =
+		${PHP_POOL:-}
+	END
+	php=$(compgen -c php-fpm | sort | tail -n 1)
+	start php-fpm "$php" -n -F $root -y "$BATS_TEST_TMPDIR/php/fpm.conf"
+	case $PHP in
+	/*) wait_for listens "$PHP" ;;
+	*) wait_for listens "${PHP##*:}" ;;
+	esac
+}
