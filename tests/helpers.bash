@@ -36,7 +36,7 @@ teardown() {
 
 # wait_for COMMAND...: until it succeeds, at most 10 s (WAIT=seconds).
 wait_for() {
-	local end=$((SECONDS + ${WAIT:-10} * ${INSTRUMENTED:+4}1))
+	local end=$((SECONDS + ${WAIT:-10} * (${INSTRUMENTED:+3 +} 1)))
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS > end)); then
 			echo "waited in vain for: $*" >&2
@@ -100,7 +100,7 @@ ended() {
 
 # Orphans of this test: children of the nest that are not bats itself.
 orphans() {
-	local pid ppid
+	local pid
 	[ -n "${NEST:-}" ] || return 0
 	for pid in $(cat "/proc/$NEST/task/$NEST/children" 2>/dev/null); do
 		gone "$pid" && continue
@@ -128,7 +128,7 @@ end_everything() {
 			bad=1
 		fi
 	done < <(tac "$BATS_TEST_TMPDIR/started")
-	if ! wait_for no_orphans; then
+	if ! WAIT=3 wait_for no_orphans; then
 		for pid in $(orphans); do
 			echo "left running: $pid $(tr '\0' ' ' \
 				<"/proc/$pid/cmdline")" >&2
@@ -269,7 +269,7 @@ server() {
 	start "$@"
 	until up "$PORT"; do
 		if gone "$PID" || ((SECONDS > end)); then
-			cat "$name.log" >&2
+			cat "$name.log" "$name/error.log" >&2
 			return 1
 		fi
 		sleep 0.02
@@ -378,7 +378,7 @@ apache_once() {
 apache_modules() {
 	local name dir=/usr/lib/apache2/modules
 	for name in mpm_event authz_core authz_host authn_core alias env dir \
-		mime setenvif proxy proxy_fcgi rewrite auth_basic authn_file \
+		setenvif proxy proxy_fcgi rewrite auth_basic authn_file \
 		authz_user ${APACHE_MODULES:-}; do
 		echo "LoadModule ${name}_module $dir/mod_$name.so"
 	done
