@@ -22,8 +22,9 @@
 #include "opt.h"
 #include "record.h"
 
-#define LOCK_TRIES 100 /* of 20 ms: a folder that a stranger locks is no end   \
-			*/
+#define LOCK_TRIES                                                             \
+	100 /* of 20 ms: a folder that a stranger locks is no end              \
+	     */
 
 static int fail(char why[LISTEN_WHY_MAX], const char *what)
 {

@@ -8,13 +8,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdbool.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static const char *log_prefix = "cgi-fcgi";
+static bool log_syslog;
 
 void log_open(const char *name)
 {
 	log_prefix = name;
+}
+
+void log_to_syslog(void)
+{
+	openlog(log_prefix, LOG_PID, LOG_DAEMON);
+	log_syslog = true;
 }
 
 /* Copies text as printable bytes; returns how many bytes of out are used. */
@@ -48,6 +57,12 @@ static void log_line(const char *format, va_list args)
 	size_t used;
 
 	vsnprintf(text, sizeof(text), format, args);
+	if (log_syslog) {
+		line[log_clean(line, sizeof(line), text)] = '\0';
+		syslog(LOG_NOTICE, "%s", line);
+		errno = saved;
+		return;
+	}
 	length = snprintf(line, 64, "%s: ", log_prefix);
 	used = length < 0 ? 0 : length < 64 ? (size_t)length : 63;
 	used += log_clean(line + used, sizeof(line) - used - 1, text);

@@ -12,6 +12,9 @@
 /* The name that begins each line; text lives as long as the process. */
 void log_open(const char *name);
 
+/* From now on lines go to syslog(3): a daemon's stderr leads nowhere. */
+void log_to_syslog(void);
+
 /* Writes one line. Keeps errno, so that a caller may log first and act then. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

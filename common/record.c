@@ -146,10 +146,13 @@ enum record_result record_next(struct record_reader *reader,
 void record_unread(struct record_reader *reader, const unsigned char **input,
 		   const struct record *record, size_t n)
 {
-	*input -= n;
-	reader->content = (uint16_t)(reader->content + n);
 	if (n == record->length && record->first)
 		reader->begun = false;
+	/* A fixed body has been collected and stays so. */
+	if (fixed_body(record->type))
+		return;
+	*input -= n;
+	reader->content = (uint16_t)(reader->content + n);
 }
 
 void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,

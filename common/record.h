@@ -95,8 +95,9 @@ enum record_result record_next(struct record_reader *reader,
 			       const unsigned char **input,
 			       const unsigned char *end, struct record *record);
 
-/* Gives back the last n bytes of a stream record's piece: *input is moved back
- * and the next call hands them on again. n <= record->length. */
+/* Gives back the last n bytes of a piece: *input is moved back and the next
+ * call hands them on again. n <= record->length; a piece of a fixed body, or
+ * one of length 0, is given back whole. */
 void record_unread(struct record_reader *reader, const unsigned char **input,
 		   const struct record *record, size_t n);
 

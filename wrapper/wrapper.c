@@ -1,12 +1,427 @@
+/*
+ * wrapper: side 1's command line, and start-up in order: options, listening
+ * sockets, daemon, chroot, user, and then serve.
+ */
 #include "wrapper.h"
 
-const struct opt wrapper_options[] = {{.name = NULL}};
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "launch.h"
+#include "listen.h"
+#include "log.h"
+#include "notify.h"
+#include "peers.h"
+#include "privilege.h"
+#include "serve.h"
+#include "settings.h"
+#include "shared.h"
+#include "workers.h"
+
+struct settings set = {
+	.socket = {.mode = LISTEN_MODE, .user = (uid_t)-1, .group = (gid_t)-1},
+	.backlog = LISTEN_BACKLOG,
+	.max = 128,
+	.queue = 1024,
+	.grace_ms = 5000,
+	.workers = 1,
+	.stderr_mode = STDERR_FCGI,
+};
+
+static const char *add_word(struct words *words, const char *value)
+{
+	if (words->count == SETTINGS_LIST_MAX)
+		return "too many of these";
+	words->word[words->count++] = value;
+	return NULL;
+}
+
+static const char *set_listen(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	struct addr addr;
+	const char *why = addr_parse(&addr, value);
+
+	return why ? why : add_word(&s->listen, value);
+}
+
+static const char *set_mode(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return listen_mode(value, &s->socket.mode);
+}
+
+static const char *set_owner(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return listen_owner(value, &s->socket.user, &s->socket.group);
+}
+
+static const char *set_allow(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return add_word(&s->allow, value);
+}
+
+static const char *set_handler(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	const char *equals = strchr(value, '=');
+	struct handler *handler = &s->handler[s->handlers];
+
+	if (!equals || equals == value || equals[1] != '/')
+		return "not SUFFIX=/PATH/OF/PROGRAM";
+	if (s->handlers == SETTINGS_LIST_MAX)
+		return "too many of these";
+	handler->suffix = value;
+	handler->suffix_length = (size_t)(equals - value);
+	handler->program = equals + 1;
+	s->handlers++;
+	return NULL;
+}
+
+static const char *set_env(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	size_t length = strcspn(value, "=");
+	const char *own;
+	char *pair;
+	size_t size;
+
+	if (length == 0)
+		return "a variable needs a name";
+	if (value[length])
+		return add_word(&s->env, value);
+	own = getenv(value);
+	if (!own)
+		return NULL;
+	size = length + strlen(own) + 2;
+	pair = malloc(size);
+	if (!pair)
+		return "no memory";
+	snprintf(pair, size, "%s=%s", value, own);
+	return add_word(&s->env, pair);
+}
+
+static const char *set_stderr(void *settings, const char *value)
+{
+	static const char *const names[] = {
+		[STDERR_OFF] = "off",
+		[STDERR_FCGI] = "fcgi",
+		[STDERR_LOG] = "log",
+		[STDERR_BOTH] = "both",
+	};
+	struct settings *s = settings;
+	unsigned i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(value, names[i]) == 0) {
+			s->stderr_mode = (enum stderr_mode)i;
+			return NULL;
+		}
+	return "not fcgi, log, both or off";
+}
+
+static const char *set_limit(void *settings, const char *value)
+{
+	static const struct {
+		const char *name;
+		int resource;
+		long unit;
+	} known[] = {
+		{"cpu=", RLIMIT_CPU, 1},
+		{"as=", RLIMIT_AS, 1 << 20},
+		{"nproc=", RLIMIT_NPROC, 1},
+		{"nofile=", RLIMIT_NOFILE, 1},
+		{"fsize=", RLIMIT_FSIZE, 1 << 20},
+		{"core=", RLIMIT_CORE, 1 << 20},
+	};
+	struct settings *s = settings;
+	size_t i;
+	long number;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t length = strlen(known[i].name);
+
+		if (strncmp(value, known[i].name, length) != 0)
+			continue;
+		if (opt_number(value + length, 0, 1L << 40, &number) < 0)
+			return "the limit is not a whole number";
+		if (s->limits == RLIM_NLIMITS)
+			return "too many of these";
+		s->limit[s->limits].resource = known[i].resource;
+		s->limit[s->limits++].value =
+			(rlim_t)number * (rlim_t)known[i].unit;
+		return NULL;
+	}
+	return "not cpu=N, as=N, nproc=N, nofile=N, fsize=N or core=N";
+}
+
+#define AT(field) .at = offsetof(struct settings, field)
+
+const struct opt wrapper_options[] = {
+	{"listen", "ADDR", "listen there; may be repeated", OPT_CALL,
+	 .call = set_listen},
+	{"mode", "OCTAL", "mode of a unix socket's file (0660)", OPT_CALL,
+	 .call = set_mode},
+	{"owner", "USER[:GROUP]", "its owner", OPT_CALL, .call = set_owner},
+	{"backlog", "N", "connections that may wait (511)", OPT_NUMBER,
+	 AT(backlog), .min = 1, .max = 65535},
+	{"root", "DIR", "run only programs below DIR", OPT_WORD, AT(root)},
+	{"allow", "PATH", "run only this program; may be repeated", OPT_CALL,
+	 .call = set_allow},
+	{"handler", "SUFFIX=PROGRAM", "run PROGRAM for names that end so",
+	 OPT_CALL, .call = set_handler},
+	{"max", "N", "programs at once (128)", OPT_NUMBER, AT(max), .min = 1,
+	 .max = 1000000},
+	{"queue", "N", "requests that wait for their turn (1024)", OPT_NUMBER,
+	 AT(queue), .min = 0, .max = 1000000},
+	{"timeout", "SEC", "end a program when no byte moved so long",
+	 OPT_SECONDS, AT(timeout_ms)},
+	{"max-time", "SEC", "end a program after so long", OPT_SECONDS,
+	 AT(max_time_ms)},
+	{"grace", "SEC", "between TERM and KILL, and when stopping (5)",
+	 OPT_SECONDS, AT(grace_ms)},
+	{"env", "NAME[=VALUE]", "a variable for programs; may be repeated",
+	 OPT_CALL, .call = set_env},
+	{"stderr", "WHERE", "programs' stderr: fcgi, log, both or off",
+	 OPT_CALL, .call = set_stderr},
+	{"limit", "NAME=N", "cpu, as, nproc, nofile, fsize or core", OPT_CALL,
+	 .call = set_limit},
+	{"idle", "SEC", "end when there was no connection so long", OPT_SECONDS,
+	 AT(idle_ms)},
+	{"workers", "N", "processes (1)", OPT_NUMBER, AT(workers), .min = 1,
+	 .max = 1024},
+	{"user", "USER[:GROUP]", "become USER after listening", OPT_WORD,
+	 AT(user)},
+	{"chroot", "DIR", "change the root folder after listening", OPT_WORD,
+	 AT(chroot)},
+	{"spool", "DIR", "folder of bodies that wait ($TMPDIR or /tmp)",
+	 OPT_WORD, AT(spool)},
+	{"daemon", NULL, "go to the background", OPT_FLAG, AT(daemon)},
+	{"pidfile", "FILE", "write the process id there", OPT_WORD,
+	 AT(pidfile)},
+	{"verbose", NULL, "a line a request", OPT_FLAG, AT(verbose)},
+	{.name = NULL},
+};
+
+static struct listener listeners[LISTENERS_MAX];
+static int listener_count;
+
+/* Who can reach a TCP port must not choose freely what is run. */
+static bool is_restricted(void)
+{
+	return set.program || set.root || set.allow.count || set.handlers;
+}
+
+static void refuse_open_tcp(const char *where)
+{
+	opt_usage("%s: whoever reaches a TCP socket could run any program of "
+		  "this machine: give PROGRAM, -root, -allow or -handler",
+		  where);
+}
+
+static void check_settings(void)
+{
+	struct addr addr;
+	int i;
+
+	for (i = 0; i < set.listen.count; i++) {
+		addr_parse(&addr, set.listen.word[i]);
+		if ((addr.kind == ADDR_TCP || addr.kind == ADDR_TCP6) &&
+		    !is_restricted())
+			refuse_open_tcp(set.listen.word[i]);
+	}
+	if (set.program && (set.root || set.allow.count || set.handlers))
+		opt_usage("PROGRAM is run whatever the request names: -root, "
+			  "-allow and -handler cannot go with it");
+	if (set.socket.mode & 0002)
+		note("warning: -mode %o lets every user of this machine run "
+		     "programs as this one",
+		     (unsigned)set.socket.mode);
+}
+
+static void listen_all(void)
+{
+	char why[LISTEN_WHY_MAX];
+	char text[ADDR_TEXT_MAX];
+	struct addr addr;
+	int i;
+
+	set.socket.backlog = (int)set.backlog;
+	for (i = 0; i < set.listen.count; i++) {
+		int made;
+
+		addr_parse(&addr, set.listen.word[i]);
+		if (listener_count + ADDR_ENDPOINTS_MAX > LISTENERS_MAX)
+			die(1, "%s: too many sockets", set.listen.word[i]);
+		made = listen_open(&addr, &set.socket,
+				   listeners + listener_count, why);
+		if (made < 0)
+			die(1, "%s: %s", set.listen.word[i], why);
+		listener_count += made;
+	}
+	for (i = 0; i < listener_count; i++)
+		note("listening on %s",
+		     addr_format(&listeners[i].endpoint, text));
+}
+
+static void inherit_all(void)
+{
+	char text[ADDR_TEXT_MAX];
+	int i;
+
+	listener_count = listen_inherited(listeners);
+	if (listener_count == 0)
+		opt_usage("no -listen, and no listening socket was passed");
+	for (i = 0; i < listener_count; i++)
+		if (listeners[i].endpoint.name.ss_family != AF_UNIX &&
+		    !is_restricted())
+			refuse_open_tcp(
+				addr_format(&listeners[i].endpoint, text));
+}
+
+static const char *resolve(const char *option, const char *path)
+{
+	char *resolved = realpath(path, NULL);
+
+	if (!resolved)
+		die(1, "%s %s: %s", option, path, strerror(errno));
+	return resolved;
+}
+
+/* PROGRAM as it is given, but seen from the root folder: requests are served
+ * in programs' folders. */
+static char *absolute(const char *program)
+{
+	char *cwd;
+	char *path;
+	size_t size;
+
+	if (program[0] == '/')
+		return (char *)(size_t)program;
+	cwd = getcwd(NULL, 0);
+	if (!cwd)
+		die(1, "the working folder: %s", strerror(errno));
+	size = strlen(cwd) + strlen(program) + 2;
+	path = malloc(size);
+	if (!path)
+		die(1, "no memory");
+	snprintf(path, size, "%s/%s", cwd, program);
+	free(cwd);
+	return path;
+}
+
+/* A bare name is looked for as a shell would. */
+static char *search_path(const char *program)
+{
+	const char *p = getenv("PATH");
+	char path[4096];
+
+	while (p && *p) {
+		size_t length = strcspn(p, ":");
+
+		snprintf(path, sizeof(path), "%.*s/%s", (int)length, p,
+			 program);
+		if (access(path, X_OK) == 0)
+			return absolute(strdup(path));
+		p += length;
+		p += *p == ':';
+	}
+	die(1, "%s: no such program in PATH", program);
+}
+
+static void settle_program(char **words)
+{
+	if (!words[0])
+		return;
+	words[0] = strchr(words[0], '/') ? absolute(words[0])
+					 : search_path(words[0]);
+	set.program = words;
+}
+
+static void settle_paths(void)
+{
+	int i;
+
+	if (set.program && access(set.program[0], X_OK) < 0)
+		die(1, "%s: cannot be run: %s", set.program[0],
+		    strerror(errno));
+	if (set.root)
+		set.root = resolve("-root", set.root);
+	if (set.root && strcmp(set.root, "/") == 0)
+		set.root = "";
+	for (i = 0; i < set.allow.count; i++)
+		set.allow.word[i] = resolve("-allow", set.allow.word[i]);
+	for (i = 0; i < set.handlers; i++)
+		if (access(set.handler[i].program, X_OK) < 0)
+			die(1, "-handler %s: %s", set.handler[i].program,
+			    strerror(errno));
+	if (!set.spool)
+		set.spool = getenv("TMPDIR");
+	if (!set.spool || !*set.spool)
+		set.spool = "/tmp";
+	if (access(set.spool, W_OK) < 0)
+		note("warning: -spool %s: %s: bodies that must wait will be "
+		     "refused",
+		     set.spool, strerror(errno));
+}
+
+static void start_up(void)
+{
+	const char *bad;
+
+	set.web_server_addrs = getenv("FCGI_WEB_SERVER_ADDRS");
+	bad = peers_init();
+	if (bad)
+		die(1, "FCGI_WEB_SERVER_ADDRS: %s: not an IP address", bad);
+	privilege_check();
+	serve_take_signals();
+	notify_open();
+	if (set.listen.count > 0)
+		listen_all();
+	else
+		inherit_all();
+	privilege_background();
+	privilege_drop();
+	settle_paths();
+	if (shared_open((int)set.workers) < 0 || launch_init() < 0)
+		die(1, "no memory for %ld workers: %s", set.workers,
+		    strerror(errno));
+}
+
+static int wrapper_run(void)
+{
+	int status;
+	int i;
+
+	start_up();
+	notify("READY=1");
+	if (set.workers > 1)
+		status = workers_run(listeners, listener_count);
+	else
+		status = serve(listeners, listener_count);
+	notify("STOPPING=1");
+	for (i = 0; i < listener_count; i++)
+		listen_remove(&listeners[i]);
+	privilege_forget_pidfile();
+	return status;
+}
 
 int wrapper_main(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	return 1;
+	int first = opt_parse(wrapper_options, &set, argc, argv);
+
+	settle_program(argv + first);
+	check_settings();
+	return wrapper_run();
 }
 
 int fcgiwrap_main(int argc, char **argv)

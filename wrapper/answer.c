@@ -1,0 +1,171 @@
+/*
+ * answer: from a program's stdout and stderr to records.
+ * Bytes are read where they are sent from, behind a header that is filled in
+ * afterwards: nothing is copied but a first line that comes in parts.
+ */
+#include "answer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drain.h"
+#include "settings.h"
+
+#define ERRORS_SHARE 4096 /* bytes of stderr at a time */
+
+void answer_init(struct answer *answer,
+		 void (*out_ready)(struct watch *, unsigned),
+		 void (*err_ready)(struct watch *, unsigned))
+{
+	answer->out.pipe.fd = answer->err.pipe.fd = -1;
+	answer->out.pipe.ready = out_ready;
+	answer->err.pipe.ready = err_ready;
+}
+
+int answer_open(struct answer *answer, int out, int err)
+{
+	answer->out.pipe.fd = out;
+	answer->err.pipe.fd = err;
+	if (loop_add(&answer->out.pipe, LOOP_IN) < 0)
+		return -1;
+	return loop_add(&answer->err.pipe, LOOP_IN);
+}
+
+void stream_ready(struct stream *stream, unsigned events)
+{
+	stream->readable = true;
+	if (events & (LOOP_GONE | LOOP_HALF))
+		stream->hung_up = true;
+}
+
+/* Reads once and notes what that says. Returns the bytes read, or 0. */
+static size_t stream_read(struct stream *stream, void *to, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = read(stream->pipe.fd, to, room);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN) {
+		stream->readable = false;
+		return 0;
+	}
+	if (n <= 0) {
+		stream->readable = false;
+		loop_shut(&stream->pipe);
+		return 0;
+	}
+	/* A pipe gives all it has: less than there was room for is all. Its
+	 * end has been told already if the writer has gone. */
+	if ((size_t)n < room && !stream->hung_up)
+		stream->readable = false;
+	return (size_t)n;
+}
+
+static void move_errors(struct answer *answer, struct out *out, uint16_t id)
+{
+	size_t room;
+	unsigned char *content = out_content(out, &room);
+	size_t n;
+
+	if (room > ERRORS_SHARE)
+		room = ERRORS_SHARE;
+	n = stream_read(&answer->err, content, room);
+	if (n == 0)
+		return;
+	answer->moved = true;
+	if (set.stderr_mode & STDERR_LOG)
+		errors_take(&answer->errors, answer->program, answer->pid,
+			    content, n);
+	if (set.stderr_mode & STDERR_FCGI) {
+		out_commit(out, FCGI_STDERR, id, n);
+		answer->err_opened = true;
+	}
+}
+
+/* The first line, as far as it has come: n bytes in content. Returns how many
+ * bytes may go on. */
+static size_t judge(struct answer *answer, unsigned char *content, size_t n)
+{
+	size_t kept = n < sizeof(answer->head) ? n : sizeof(answer->head);
+
+	switch (reply_judge(content, n)) {
+	case REPLY_FIELD:
+		answer->judged = true;
+		return n;
+	case REPLY_STATUS:
+		answer->judged = true;
+		return reply_status_line(content, n);
+	case REPLY_UNKNOWN:
+	case REPLY_BAD:
+		break;
+	}
+	memcpy(answer->head, content, kept);
+	answer->head_have = (uint16_t)kept;
+	return 0;
+}
+
+static void move_output(struct answer *answer, struct out *out, uint16_t id)
+{
+	size_t room;
+	unsigned char *content = out_content(out, &room);
+	size_t have = answer->judged ? 0 : answer->head_have;
+	size_t n;
+
+	memcpy(content, answer->head, have);
+	n = stream_read(&answer->out, content + have, room - have);
+	if (n == 0)
+		return;
+	answer->moved = true;
+	n += have;
+	if (!answer->judged)
+		n = judge(answer, content, n);
+	if (n == 0)
+		return;
+	out_commit(out, FCGI_STDOUT, id, n);
+	answer->bytes += n;
+}
+
+static bool is_bad(const struct answer *answer)
+{
+	return !answer->judged && answer->head_have > 0 &&
+	       (answer->out.pipe.fd < 0 ||
+		reply_judge(answer->head, answer->head_have) == REPLY_BAD);
+}
+
+enum answer_result answer_move(struct answer *answer, struct out *out,
+			       uint16_t id, bool held)
+{
+	if (answer->err.readable && answer->err.pipe.fd >= 0)
+		move_errors(answer, out, id);
+	if (!held && answer->out.readable && answer->out.pipe.fd >= 0)
+		move_output(answer, out, id);
+	if (is_bad(answer))
+		return ANSWER_BAD;
+	if ((answer->err.readable && answer->err.pipe.fd >= 0) ||
+	    (!held && answer->out.readable && answer->out.pipe.fd >= 0))
+		return ANSWER_MORE;
+	return ANSWER_IDLE;
+}
+
+static void abandon(struct stream *stream)
+{
+	if (stream->pipe.fd >= 0)
+		drain_take(stream->pipe.fd);
+	stream->pipe.fd = -1;
+}
+
+void answer_abandon(struct answer *answer)
+{
+	abandon(&answer->out);
+	abandon(&answer->err);
+	answer_close(answer);
+}
+
+void answer_close(struct answer *answer)
+{
+	errors_close(&answer->errors, answer->program, answer->pid);
+	loop_shut(&answer->out.pipe);
+	loop_shut(&answer->err.pipe);
+}

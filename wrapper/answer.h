@@ -1,0 +1,72 @@
+#ifndef ANSWER_H
+#define ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "errors.h"
+#include "loop.h"
+#include "out.h"
+#include "reply.h"
+
+/*
+ * What one program prints: its stdout and stderr, as records of one request.
+ * It owns the two pipes and looks at the first line; when the answer is over
+ * and what its errors mean is decided above.
+ */
+
+struct stream {
+	struct watch pipe; /* -1 after its end */
+	bool readable;	   /* there is, or may be, something to read */
+	bool hung_up;	   /* nobody writes any more: read to the end */
+};
+
+struct answer {
+	struct stream out;
+	struct stream err;
+	struct errors errors;
+	uint64_t bytes;	 /* of stdout that went on */
+	bool judged;	 /* the first line is one */
+	bool err_opened; /* FCGI_STDERR has begun */
+	bool moved;	 /* since whoever looks at it cleared it */
+	uint16_t head_have;
+	unsigned char head[REPLY_HEAD_MAX]; /* of a first line not yet whole */
+	const char *program;		    /* for the log */
+	pid_t pid;
+};
+
+enum answer_result {
+	ANSWER_IDLE, /* nothing more to read now */
+	ANSWER_MORE, /* it has had its share */
+	ANSWER_BAD,  /* the first line is no header field: it is in head */
+};
+
+/* ready is called for either pipe. */
+void answer_init(struct answer *answer,
+		 void (*out_ready)(struct watch *, unsigned),
+		 void (*err_ready)(struct watch *, unsigned));
+
+/* Takes over the reading ends of the pipes, non-blocking. Returns 0, or -1 and
+ * errno. */
+int answer_open(struct answer *answer, int out, int err);
+
+/* To be called by the two functions above. */
+void stream_ready(struct stream *stream, unsigned events);
+
+/*
+ * Moves one block of each pipe into out as records of the request id. Needs
+ * ANSWER_SPACE bytes of room. While held, stdout is not read.
+ */
+#define ANSWER_SPACE 8192
+enum answer_result answer_move(struct answer *answer, struct out *out,
+			       uint16_t id, bool held);
+
+/* Gives the pipes away: what is printed from now on is thrown away, and the
+ * program is not disturbed. */
+void answer_abandon(struct answer *answer);
+
+/* Closes the pipes. May be called twice. */
+void answer_close(struct answer *answer);
+
+#endif

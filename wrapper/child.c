@@ -1,0 +1,175 @@
+/*
+ * child: a table of processes by pid.
+ * A group's number is its leader's pid. The kernel gives it to nobody else
+ * while the leader is not reaped or the group has a member, so a signal to a
+ * group never reaches a stranger: once the leader is reaped, the group is
+ * looked at again and again and forgotten as soon as it is empty.
+ */
+#include "child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+
+#include "settings.h"
+#include "shared.h"
+
+#define BUCKETS	      256 /* a power of 2 */
+#define LOOK_EVERY_MS 200
+
+static struct child *table[BUCKETS];
+static long count;
+static struct timers grace;
+static struct timers look;
+
+void child_init(void)
+{
+	timers_init(&grace, set.grace_ms > 0 ? set.grace_ms : 1);
+	timers_init(&look, LOOK_EVERY_MS);
+}
+
+static struct child **bucket(pid_t pid)
+{
+	return &table[(unsigned)pid % BUCKETS];
+}
+
+static void release(struct child *child)
+{
+	struct child **at = bucket(child->pid);
+
+	while (*at != child)
+		at = &(*at)->next;
+	*at = child->next;
+	timer_stop(&child->timer);
+	loop_free(child);
+}
+
+static bool has_group(const struct child *child)
+{
+	return kill(-child->pid, 0) == 0 || errno == EPERM;
+}
+
+/* What is left of a group after its leader was reaped. */
+static void look_again(struct timer *timer)
+{
+	struct child *child = LOOP_OWNER(timer, struct child, timer);
+
+	if (!has_group(child)) {
+		release(child);
+	} else if (loop_now() >= child->kill_ms) {
+		kill(-child->pid, SIGKILL);
+		release(child);
+	} else {
+		timer_start(&look, timer);
+	}
+}
+
+static void grace_is_over(struct timer *timer)
+{
+	struct child *child = LOOP_OWNER(timer, struct child, timer);
+
+	kill(-child->pid, SIGKILL);
+}
+
+struct child *child_add(pid_t pid, void *owner,
+			void (*exited)(void *owner, int status))
+{
+	struct child *child = calloc(1, sizeof(*child));
+
+	if (!child) {
+		kill(-pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		shared_end();
+		return NULL;
+	}
+	child->pid = pid;
+	child->owner = owner;
+	child->exited = exited;
+	child->next = *bucket(pid);
+	*bucket(pid) = child;
+	count++;
+	return child;
+}
+
+void child_forget(struct child *child)
+{
+	child->owner = NULL;
+}
+
+void child_terminate(struct child *child)
+{
+	if (child->kill_ms)
+		return;
+	kill(-child->pid, SIGTERM);
+	/* A stopped process takes no TERM before it goes on. */
+	kill(-child->pid, SIGCONT);
+	child->kill_ms = loop_now() + set.grace_ms;
+	child->timer.expired = grace_is_over;
+	timer_start(&grace, &child->timer);
+}
+
+void child_end(struct child *child)
+{
+	child->owner = NULL;
+	child_terminate(child);
+}
+
+static void reap_one(struct child *child, int status)
+{
+	void *owner = child->owner;
+
+	count--;
+	child->owner = NULL;
+	child->reaped = true;
+	shared_end();
+	if (child->kill_ms && has_group(child)) {
+		child->timer.expired = look_again;
+		timer_start(&look, &child->timer);
+	} else {
+		release(child);
+	}
+	if (owner)
+		child->exited(owner, status);
+}
+
+void child_reap(void)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		struct child *child = *bucket(pid);
+
+		while (child && (child->pid != pid || child->reaped))
+			child = child->next;
+		if (child)
+			reap_one(child, status);
+	}
+}
+
+void child_signal_all(int signal_number)
+{
+	struct child *child;
+	int i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (child = table[i]; child; child = child->next)
+			kill(-child->pid, signal_number);
+}
+
+void child_terminate_all(void)
+{
+	struct child *child;
+	int i;
+
+	for (i = 0; i < BUCKETS; i++)
+		for (child = table[i]; child; child = child->next)
+			if (!child->reaped)
+				child_terminate(child);
+}
+
+long child_count(void)
+{
+	return count;
+}

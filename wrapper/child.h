@@ -1,0 +1,55 @@
+#ifndef CHILD_H
+#define CHILD_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "loop.h"
+
+/*
+ * The programs that run: started, told to end, reaped. A child outlives the
+ * request it was started for; until it is reaped it counts under -max.
+ */
+
+struct child {
+	struct child *next; /* of the same bucket */
+	struct timer timer; /* -grace, or a look at what is left of it */
+	int64_t kill_ms;    /* when its group gets KILL */
+	pid_t pid;	    /* of the process and of its group */
+	bool reaped;
+	void *owner; /* the request; NULL when nobody waits for it any more */
+	void (*exited)(void *owner, int status); /* status as of waitpid(2) */
+};
+
+/* Must be called once, after the settings are known. */
+void child_init(void);
+
+/* Takes a started process into the table. Returns NULL if there is no memory:
+ * then the process has been killed and reaped. The caller has its place under
+ * -max (shared_start); the table gives it back. */
+struct child *child_add(pid_t pid, void *owner,
+			void (*exited)(void *owner, int status));
+
+/* The owner no longer waits; the program goes on. */
+void child_forget(struct child *child);
+
+/* The owner no longer waits, and the program and what it started are ended:
+ * TERM, after -grace KILL. */
+void child_end(struct child *child);
+
+/* TERM now, KILL after -grace, but the owner still waits. */
+void child_terminate(struct child *child);
+
+/* Reaps all that have ended. To be called after SIGCHLD. */
+void child_reap(void);
+
+/* Sends a signal to the groups of all programs. */
+void child_signal_all(int signal_number);
+
+/* child_terminate for all of them. */
+void child_terminate_all(void);
+
+/* How many there are. */
+long child_count(void);
+
+#endif

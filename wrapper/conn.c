@@ -1,0 +1,633 @@
+/*
+ * conn: what comes from a web server is read, split into records and handed to
+ * requests; what requests have to say is sent, a block each in turns.
+ * Events are noted where they happen; conn_run decides what follows.
+ */
+#include "conn.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "loop.h"
+#include "out.h"
+#include "record.h"
+#include "request.h"
+#include "settings.h"
+#include "shared.h"
+#include "values.h"
+
+#define READ_SIZE   65536 /* of one read */
+#define READ_ROUNDS 4	  /* reads a turn: other connections wait too */
+#define SEND_ROUNDS 8	  /* full buffers sent a turn */
+#define SEND_AT	    16384 /* bytes gathered before they are sent */
+#define STALL_MS                                                               \
+	100		/* a program that reads nothing so long must not       \
+			   hold up the other requests of its connection */
+#define LINGER_MS  2000 /* what the server still sends is read so long */
+#define UNSAID_MAX 1024 /* requests while the server does not read */
+
+struct conn {
+	struct conn *next;
+	struct conn *prev;
+	struct watch socket;
+	struct task task;
+	struct timer timer; /* STALL_MS or LINGER_MS */
+	struct record_reader reader;
+	struct values values;
+	struct out out;
+	struct request *requests;
+	struct request *turn_first; /* have something to say */
+	struct request **turn_last;
+	struct request *stuck; /* its program does not take its body */
+	unsigned char *input;  /* read, but not yet taken; owned */
+	size_t input_used;
+	size_t input_size;
+	uint32_t request_count;
+	bool is_unix;
+	bool watches_out;
+	bool readable;
+	bool hung_up;	  /* the server has ended its side */
+	bool at_end;	  /* and all it sent has been read */
+	bool gone;	  /* nobody is there any more, or it broke the rules */
+	bool keep;	  /* FCGI_KEEP_CONN */
+	bool multiplexed; /* has had two requests at once */
+	bool last_reply;  /* close after the requests that there are */
+	bool lingers;	  /* all is said; what still comes is dropped */
+	bool unsaid;	  /* an answer to the server itself does not fit */
+	bool unread;	  /* records of requests that are over may come */
+};
+
+static struct conn *all;
+static long count;
+static bool draining;
+static struct timers stall_timers;
+static struct timers linger_timers;
+static unsigned char scratch[READ_SIZE];
+
+void conn_init(void)
+{
+	timers_init(&stall_timers, STALL_MS);
+	timers_init(&linger_timers, LINGER_MS);
+}
+
+long conn_count(void)
+{
+	return count;
+}
+
+static void drop_turns(struct conn *conn, struct request *request)
+{
+	struct request **at = &conn->turn_first;
+
+	if (!request->has_turn)
+		return;
+	while (*at != request)
+		at = &(*at)->turn_next;
+	*at = request->turn_next;
+	if (!*at)
+		conn->turn_last = at;
+	request->has_turn = false;
+}
+
+static void give_turn(struct conn *conn, struct request *request)
+{
+	if (request->has_turn)
+		return;
+	request->has_turn = true;
+	request->turn_next = NULL;
+	*conn->turn_last = request;
+	conn->turn_last = &request->turn_next;
+}
+
+static void request_changed(struct request *request)
+{
+	struct conn *conn = request->owner;
+
+	if (conn->stuck == request) {
+		conn->stuck = NULL;
+		timer_stop(&conn->timer);
+	}
+	give_turn(conn, request);
+	loop_soon(&conn->task);
+}
+
+static struct request *find(struct conn *conn, uint16_t id)
+{
+	struct request *request = conn->requests;
+
+	while (request && request->id != id)
+		request = request->next;
+	return request;
+}
+
+static void forget(struct conn *conn, struct request *request)
+{
+	struct request **at = &conn->requests;
+
+	while (*at != request)
+		at = &(*at)->next;
+	*at = request->next;
+	drop_turns(conn, request);
+	conn->request_count--;
+	if (conn->stuck == request) {
+		conn->stuck = NULL;
+		timer_stop(&conn->timer);
+	}
+	request_close(request);
+}
+
+static void conn_close(struct conn *conn)
+{
+	while (conn->requests)
+		forget(conn, conn->requests);
+	*(conn->prev ? &conn->prev->next : &all) = conn->next;
+	if (conn->next)
+		conn->next->prev = conn->prev;
+	loop_cancel(&conn->task);
+	timer_stop(&conn->timer);
+	loop_shut(&conn->socket);
+	out_close(&conn->out);
+	free(conn->input);
+	mine->connections--;
+	count--;
+	loop_free(conn);
+}
+
+/* The peer broke the protocol: no byte that follows can be trusted. */
+static void break_off(struct conn *conn, const char *why, unsigned number)
+{
+	struct endpoint peer = {.length = sizeof(peer.name)};
+	char text[ADDR_TEXT_MAX] = "a web server";
+
+	if (!conn->is_unix &&
+	    getpeername(conn->socket.fd, (struct sockaddr *)&peer.name,
+			&peer.length) == 0)
+		addr_format(&peer, text);
+	note("%s: protocol error: %s %u; the connection is closed", text, why,
+	     number);
+	shared->protocol_errors++;
+	conn->gone = true;
+}
+
+static void begin(struct conn *conn, const struct record *record)
+{
+	uint16_t role;
+	struct request *request;
+
+	if (record->id == FCGI_NULL_REQUEST_ID || record->length < 8) {
+		break_off(conn,
+			  "FCGI_BEGIN_REQUEST with id 0 or a short body, id",
+			  record->id);
+		return;
+	}
+	if (find(conn, record->id)) {
+		break_off(conn, "FCGI_BEGIN_REQUEST for an active request, id",
+			  record->id);
+		return;
+	}
+	role = record_u16(record->bytes);
+	conn->keep = record->bytes[2] & FCGI_KEEP_CONN;
+	if (!conn->keep)
+		conn->last_reply = true;
+	if (role < FCGI_RESPONDER || role > FCGI_FILTER) {
+		out_end_request(&conn->out, record->id, 0, FCGI_UNKNOWN_ROLE);
+		conn->unread = true;
+		return;
+	}
+	request = request_begin(record->id, role, conn, request_changed);
+	if (!request) {
+		out_end_request(&conn->out, record->id, 0, FCGI_OVERLOADED);
+		conn->unread = true;
+		return;
+	}
+	request->next = conn->requests;
+	conn->requests = request;
+	conn->request_count++;
+	if (request->next)
+		conn->multiplexed = true;
+}
+
+/* A record for the application itself, not for a request (§4). */
+static void manage(struct conn *conn, const struct record *record)
+{
+	unsigned char body[8] = {record->type};
+
+	if (record->type == FCGI_GET_VALUES)
+		values_take(&conn->values, record->bytes, record->length);
+	if (!record->last)
+		return;
+	if (record->type == FCGI_GET_VALUES)
+		values_answer(&conn->values, &conn->out);
+	else
+		out_record(&conn->out, FCGI_UNKNOWN_TYPE, FCGI_NULL_REQUEST_ID,
+			   body, sizeof(body));
+}
+
+/* The program does not take its body now. If other requests share the
+ * connection they must not wait for it; if others may come, they must not
+ * wait for long. */
+static void get_stuck(struct conn *conn, struct request *request)
+{
+	conn->stuck = request;
+	if (conn->keep && !conn->timer.next)
+		timer_start(&stall_timers, &conn->timer);
+}
+
+/* Hands a piece of a body on; returns how much of it is taken. */
+static size_t give_body(struct conn *conn, struct request *request,
+			const struct record *record)
+{
+	size_t (*take)(struct request *, const unsigned char *, size_t) =
+		record->type == FCGI_STDIN ? request_stdin : request_data;
+	size_t taken = take(request, record->bytes, record->length);
+
+	if (taken < record->length && conn->multiplexed &&
+	    conn->request_count > 1) {
+		request_let_wait(request);
+		taken += take(request, record->bytes + taken,
+			      record->length - taken);
+	}
+	if (taken < record->length)
+		get_stuck(conn, request);
+	return taken;
+}
+
+/* A record of an active request; returns how much of it is taken. */
+static size_t give(struct conn *conn, struct request *request,
+		   const struct record *record)
+{
+	bool is_end = record->content_length == 0;
+
+	switch (record->type) {
+	case FCGI_ABORT_REQUEST:
+		if (record->last)
+			request_abort(request);
+		break;
+	case FCGI_PARAMS:
+		if (is_end)
+			request_params_end(request);
+		else
+			request_params(request, record->bytes, record->length);
+		break;
+	case FCGI_STDIN:
+		if (!is_end)
+			return give_body(conn, request, record);
+		request_stdin_end(request);
+		break;
+	case FCGI_DATA:
+		if (!is_end)
+			return give_body(conn, request, record);
+		request_data_end(request);
+		break;
+	default:
+		break;
+	}
+	return record->length;
+}
+
+/* Whether the answer to this record may not fit now. */
+static bool must_wait(struct conn *conn, const struct record *record)
+{
+	if (record->id != FCGI_NULL_REQUEST_ID &&
+	    record->type != FCGI_BEGIN_REQUEST)
+		return false;
+	if (out_open(&conn->out) < 0) {
+		conn->gone = true;
+		return true;
+	}
+	return out_space(&conn->out) < VALUES_SPACE ||
+	       (conn->out.blocked && conn->request_count >= UNSAID_MAX);
+}
+
+/* Returns how much of the record is taken. */
+static size_t take_record(struct conn *conn, const struct record *record)
+{
+	struct request *request;
+
+	if (record->type == FCGI_BEGIN_REQUEST) {
+		begin(conn, record);
+	} else if (record->id == FCGI_NULL_REQUEST_ID) {
+		manage(conn, record);
+	} else {
+		request = find(conn, record->id);
+		if (request)
+			return give(conn, request, record);
+	}
+	return record->length;
+}
+
+/* Takes records out of the bytes; returns how many bytes are used. */
+static size_t parse(struct conn *conn, const unsigned char *bytes, size_t n)
+{
+	const unsigned char *at = bytes;
+	const unsigned char *end = bytes + n;
+	struct record record;
+
+	while (!conn->stuck && !conn->unsaid && !conn->gone) {
+		size_t taken;
+
+		switch (record_next(&conn->reader, &at, end, &record)) {
+		case RECORD_MORE:
+			return n;
+		case RECORD_BAD:
+			break_off(conn, "not a FastCGI 1.0 record, version",
+				  conn->reader.header[0]);
+			return n;
+		case RECORD_PIECE:
+			break;
+		}
+		if (must_wait(conn, &record)) {
+			conn->unsaid = true;
+			taken = 0;
+		} else {
+			taken = take_record(conn, &record);
+		}
+		if (conn->unsaid || taken < record.length)
+			record_unread(&conn->reader, &at, &record,
+				      record.length - taken);
+	}
+	return (size_t)(at - bytes);
+}
+
+/* Keeps what could not be taken yet: at most what one read has brought. */
+static void keep_input(struct conn *conn, const unsigned char *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	conn->input = malloc(n);
+	if (!conn->input) {
+		note("no memory for a connection's input; it is closed");
+		conn->gone = true;
+		return;
+	}
+	memcpy(conn->input, bytes, n);
+	conn->input_used = 0;
+	conn->input_size = n;
+}
+
+/* Takes what was kept; returns whether all of it is gone. */
+static bool take_kept(struct conn *conn)
+{
+	if (!conn->input)
+		return true;
+	conn->input_used += parse(conn, conn->input + conn->input_used,
+				  conn->input_size - conn->input_used);
+	if (conn->input_used < conn->input_size)
+		return false;
+	free(conn->input);
+	conn->input = NULL;
+	return true;
+}
+
+static void read_once(struct conn *conn)
+{
+	ssize_t n = read(conn->socket.fd, scratch, sizeof(scratch));
+	size_t used;
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n < 0 && errno == EAGAIN) {
+		conn->readable = false;
+		return;
+	}
+	if (n <= 0) {
+		conn->readable = false;
+		conn->at_end = true;
+		conn->gone = n < 0;
+		return;
+	}
+	if ((size_t)n < sizeof(scratch) && !conn->hung_up)
+		conn->readable = false;
+	if (conn->lingers)
+		return;
+	used = parse(conn, scratch, (size_t)n);
+	keep_input(conn, scratch + used, (size_t)n - used);
+}
+
+static bool may_read(const struct conn *conn)
+{
+	return conn->readable && !conn->stuck && !conn->unsaid && !conn->gone;
+}
+
+static void conn_input(struct conn *conn)
+{
+	int rounds;
+
+	if (!take_kept(conn))
+		return;
+	for (rounds = 0; rounds < READ_ROUNDS && may_read(conn); rounds++)
+		read_once(conn);
+	if (may_read(conn))
+		loop_soon(&conn->task);
+}
+
+static void flush(struct conn *conn)
+{
+	switch (out_flush(&conn->out, conn->socket.fd)) {
+	case OUT_SENT:
+		conn->unsaid = false;
+		break;
+	case OUT_BLOCKED:
+		if (!conn->watches_out &&
+		    loop_change(&conn->socket, LOOP_IN | LOOP_OUT) < 0)
+			conn->gone = true;
+		conn->watches_out = true;
+		break;
+	case OUT_GONE:
+		conn->gone = true;
+		break;
+	}
+}
+
+/* Lets the first in turn put a block into out. */
+static void serve_one(struct conn *conn)
+{
+	struct request *request = conn->turn_first;
+
+	drop_turns(conn, request);
+	switch (request_turn(request, &conn->out)) {
+	case TURN_IDLE:
+		break;
+	case TURN_MORE:
+		give_turn(conn, request);
+		break;
+	case TURN_OVER:
+		if (!request_is_read(request))
+			conn->unread = true;
+		forget(conn, request);
+		break;
+	}
+}
+
+static void take_turns(struct conn *conn)
+{
+	int rounds = 0;
+
+	while (conn->turn_first && !conn->out.blocked && !conn->gone) {
+		if (rounds == SEND_ROUNDS) {
+			loop_soon(&conn->task);
+			return;
+		}
+		if (out_open(&conn->out) < 0) {
+			conn->gone = true;
+			return;
+		}
+		serve_one(conn);
+		if (out_used(&conn->out) >= SEND_AT) {
+			flush(conn);
+			rounds++;
+		}
+	}
+}
+
+static void conn_output(struct conn *conn)
+{
+	bool unsaid = conn->unsaid;
+
+	if (out_used(&conn->out) > 0 && !conn->out.blocked)
+		flush(conn);
+	take_turns(conn);
+	if (conn->out.blocked || conn->gone)
+		return;
+	if (out_used(&conn->out) > 0)
+		flush(conn);
+	else
+		out_close(&conn->out);
+	if (unsaid && !conn->unsaid)
+		loop_soon(&conn->task);
+}
+
+/* The server will send no more: a request that is not complete never will be.
+ * The others still get their replies. */
+static void end_unread(struct conn *conn)
+{
+	struct request *request = conn->requests;
+
+	while (request) {
+		struct request *next = request->next;
+
+		if (!request_is_read(request))
+			forget(conn, request);
+		request = next;
+	}
+	conn->last_reply = true;
+}
+
+/* Ends the connection so that the last reply arrives: what the server still
+ * sends would otherwise make a reset of the close. */
+static void finish(struct conn *conn)
+{
+	if (conn->at_end || (!conn->unread && !conn->input)) {
+		conn->gone = true;
+		return;
+	}
+	if (conn->lingers)
+		return;
+	conn->lingers = true;
+	free(conn->input);
+	conn->input = NULL;
+	shutdown(conn->socket.fd, SHUT_WR);
+	timer_start(&linger_timers, &conn->timer);
+	loop_soon(&conn->task);
+}
+
+static void conn_run(struct task *task)
+{
+	struct conn *conn = LOOP_OWNER(task, struct conn, task);
+
+	if (!conn->gone)
+		conn_input(conn);
+	if (conn->at_end && !conn->input && !conn->gone)
+		end_unread(conn);
+	if (!conn->gone)
+		conn_output(conn);
+	if (!conn->gone && !conn->requests && out_used(&conn->out) == 0 &&
+	    (conn->last_reply || draining))
+		finish(conn);
+	if (conn->gone)
+		conn_close(conn);
+}
+
+static void conn_ready(struct watch *watch, unsigned events)
+{
+	struct conn *conn = LOOP_OWNER(watch, struct conn, socket);
+
+	if (events & LOOP_OUT)
+		conn->out.blocked = false;
+	if (events & (LOOP_IN | LOOP_HALF | LOOP_GONE))
+		conn->readable = true;
+	if (events & (LOOP_HALF | LOOP_GONE))
+		conn->hung_up = true;
+	/* A unix socket tells a half-close from a close. On TCP both are a
+	 * FIN, and web servers do not half-close. */
+	if (conn->hung_up && !conn->lingers &&
+	    (events & LOOP_GONE || !conn->is_unix))
+		conn->gone = true;
+	loop_soon(&conn->task);
+}
+
+static void conn_expired(struct timer *timer)
+{
+	struct conn *conn = LOOP_OWNER(timer, struct conn, timer);
+
+	if (conn->lingers) {
+		conn->gone = true;
+	} else if (conn->stuck) {
+		request_let_wait(conn->stuck);
+		conn->stuck = NULL;
+	}
+	loop_soon(&conn->task);
+}
+
+int conn_open(int fd, bool is_unix)
+{
+	struct conn *conn = calloc(1, sizeof(*conn));
+	int on = 1;
+
+	if (!conn) {
+		close(fd);
+		return -1;
+	}
+	conn->socket.fd = fd;
+	conn->socket.ready = conn_ready;
+	conn->task.run = conn_run;
+	conn->timer.expired = conn_expired;
+	conn->turn_last = &conn->turn_first;
+	conn->is_unix = is_unix;
+	if (!is_unix)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (loop_add(&conn->socket, LOOP_IN) < 0) {
+		loop_shut(&conn->socket);
+		free(conn);
+		return -1;
+	}
+	conn->next = all;
+	if (all)
+		all->prev = conn;
+	all = conn;
+	count++;
+	mine->connections++;
+	shared->accepted++;
+	return 0;
+}
+
+void conn_drain_all(void)
+{
+	struct conn *conn;
+
+	draining = true;
+	for (conn = all; conn; conn = conn->next)
+		loop_soon(&conn->task);
+}
+
+void conn_close_all(void)
+{
+	while (all)
+		conn_close(all);
+}

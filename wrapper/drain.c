@@ -1,0 +1,64 @@
+/*
+ * drain: for background jobs that outlive their page.
+ */
+#include "drain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "loop.h"
+
+#define DRAIN_ROUNDS 16 /* reads a turn: others wait too */
+
+struct drain {
+	struct watch pipe;
+	struct task task;
+};
+
+static void drain_run(struct task *task)
+{
+	struct drain *drain = LOOP_OWNER(task, struct drain, task);
+	char block[4096];
+	int i;
+
+	for (i = 0; i < DRAIN_ROUNDS; i++) {
+		ssize_t n = read(drain->pipe.fd, block, sizeof(block));
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0 && errno != EINTR) {
+			loop_shut(&drain->pipe);
+			loop_free(drain);
+			return;
+		}
+	}
+	loop_soon(task);
+}
+
+static void drain_ready(struct watch *watch, unsigned events)
+{
+	struct drain *drain = LOOP_OWNER(watch, struct drain, pipe);
+
+	(void)events;
+	loop_soon(&drain->task);
+}
+
+void drain_take(int fd)
+{
+	struct drain *drain = calloc(1, sizeof(*drain));
+
+	if (!drain) {
+		close(fd);
+		return;
+	}
+	drain->pipe.fd = fd;
+	drain->pipe.ready = drain_ready;
+	drain->task.run = drain_run;
+	/* It is watched already by who had it, under another name. */
+	if (loop_change(&drain->pipe, LOOP_IN) < 0 &&
+	    loop_add(&drain->pipe, LOOP_IN) < 0) {
+		loop_shut(&drain->pipe);
+		loop_free(drain);
+	}
+}

@@ -1,0 +1,200 @@
+/*
+ * launch: the program's world, made ready and entered.
+ */
+#include "launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "settings.h"
+#include "shared.h"
+
+#define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+
+extern char **environ;
+
+static const char *own_path;
+
+int launch_init(void)
+{
+	own_path = getenv("PATH");
+	if (!own_path)
+		own_path = DEFAULT_PATH;
+	return 0;
+}
+
+static int fail(struct launch *launch, int status, const char *what)
+{
+	snprintf(launch->why, sizeof(launch->why), "%s: %s", what,
+		 strerror(errno));
+	launch->status = status;
+	return -1;
+}
+
+static const char *role_name(uint16_t role)
+{
+	switch (role) {
+	case FCGI_AUTHORIZER:
+		return "AUTHORIZER";
+	case FCGI_FILTER:
+		return "FILTER";
+	default:
+		return "RESPONDER";
+	}
+}
+
+/* fcgiwrap gives programs its own environment too; a request's variables
+ * come before it. */
+static int add_whole_env(struct env *env)
+{
+	char name[256];
+	char **pair;
+
+	for (pair = environ; *pair; pair++) {
+		size_t length = strcspn(*pair, "=");
+
+		if (!(*pair)[length] || length >= sizeof(name))
+			continue;
+		memcpy(name, *pair, length);
+		name[length] = '\0';
+		if (!env_get(env, name) && env_put(env, *pair) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int complete_env(struct env *env, uint16_t role)
+{
+	int i;
+
+	if (!env_get(env, "GATEWAY_INTERFACE") &&
+	    env_set(env, "GATEWAY_INTERFACE", "CGI/1.1") < 0)
+		return -1;
+	if (!env_get(env, "PATH") && env_set(env, "PATH", own_path) < 0)
+		return -1;
+	if (env_set(env, "FCGI_ROLE", role_name(role)) < 0)
+		return -1;
+	if (set.whole_env && add_whole_env(env) < 0)
+		return -1;
+	for (i = 0; i < set.env.count; i++)
+		if (env_put(env, set.env.word[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* The three pipes: ours[i] is our end of what becomes fd i of the program. */
+struct pipes {
+	int ours[3];
+	int theirs[3];
+};
+
+static void close_all(int fds[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+static int open_pipes(struct pipes *pipes)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		pipes->ours[i] = pipes->theirs[i] = -1;
+	for (i = 0; i < 3; i++) {
+		int ends[2];
+		int ours = i == 0 ? 1 : 0;
+
+		if (pipe2(ends, O_CLOEXEC) < 0)
+			break;
+		pipes->ours[i] = ends[ours];
+		pipes->theirs[i] = ends[1 - ours];
+		if (fcntl(ends[ours], F_SETFL, O_NONBLOCK) < 0)
+			break;
+	}
+	if (i == 3)
+		return 0;
+	close_all(pipes->ours);
+	close_all(pipes->theirs);
+	return -1;
+}
+
+static int64_t clock_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int start(struct launch *launch, struct program *program,
+		 struct env *env, struct pipes *pipes)
+{
+	struct spawn spawn = {.path = program->exec,
+			      .argv = program->argv,
+			      .folder = program->folder};
+	int64_t begun = clock_us();
+
+	spawn.envp = env_list(env);
+	if (!spawn.envp)
+		return fail(launch, 503, program->path);
+	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
+	launch->pid = spawn_start(&spawn);
+	if (launch->pid < 0) {
+		launch->status = program_explain(program, &spawn);
+		snprintf(launch->why, sizeof(launch->why), "%s", program->why);
+		return -1;
+	}
+	histogram_add(&shared->spawn_time, clock_us() - begun);
+	return 0;
+}
+
+static int launch_program(struct launch *launch, struct program *program,
+			  struct env *env)
+{
+	struct pipes pipes;
+	int result;
+
+	if (open_pipes(&pipes) < 0)
+		return fail(launch, 503, program->path);
+	result = start(launch, program, env, &pipes);
+	close_all(pipes.theirs);
+	if (result < 0) {
+		close_all(pipes.ours);
+		return -1;
+	}
+	launch->in = pipes.ours[0];
+	launch->out = pipes.ours[1];
+	launch->err = pipes.ours[2];
+	launch->name = program->path;
+	program->path = NULL;
+	return 0;
+}
+
+int launch(struct launch *launch, struct env *env, uint16_t role)
+{
+	struct program program = {.folder = -1};
+	int result = -1;
+
+	launch->name = NULL;
+	launch->status = program_find(&program, env);
+	if (launch->status)
+		snprintf(launch->why, sizeof(launch->why), "%s", program.why);
+	else if (complete_env(env, role) < 0)
+		result = fail(launch, 503, program.path);
+	else
+		result = launch_program(launch, &program, env);
+	program_free(&program);
+	env_free(env);
+	return result;
+}

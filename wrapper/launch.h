@@ -1,0 +1,31 @@
+#ifndef LAUNCH_H
+#define LAUNCH_H
+
+#include <sys/types.h>
+
+#include "env.h"
+#include "program.h"
+
+/*
+ * From a request's variables to a running program: finds it, completes its
+ * environment (RFC 3875 §4.1), makes its pipes, starts it. What then happens
+ * to it is not its business.
+ */
+
+struct launch {
+	pid_t pid;
+	int in, out, err; /* our ends of its pipes, non-blocking */
+	char *name;	  /* the program's path, for the log; the caller's */
+	int status;	  /* on failure: the HTTP status */
+	char why[PROGRAM_WHY_MAX]; /* and the reason */
+};
+
+/* Reads the settings that every program's environment has in common. To be
+ * called once; returns 0, or -1 if there is no memory. */
+int launch_init(void);
+
+/* Starts the program for these variables, which are freed. Returns 0, or -1
+ * with status and why filled and nothing left open. */
+int launch(struct launch *launch, struct env *env, uint16_t role);
+
+#endif

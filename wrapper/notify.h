@@ -1,0 +1,15 @@
+#ifndef NOTIFY_H
+#define NOTIFY_H
+
+/*
+ * Tells a service manager how we are (sd_notify(3)), without its library:
+ * one datagram to the socket that NOTIFY_SOCKET names.
+ */
+
+/* Takes the address out of the environment. To be called once, first. */
+void notify_open(void);
+
+/* Sends one state, such as "READY=1". Nobody there: nothing happens. */
+void notify(const char *state);
+
+#endif

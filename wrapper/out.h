@@ -1,0 +1,61 @@
+#ifndef OUT_H
+#define OUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "record.h"
+
+/*
+ * Bytes on their way back to the web server: one bounded buffer a connection,
+ * filled with records. It knows nothing of requests. There is a buffer only
+ * while there are bytes in it; buffers are kept for the next who needs one.
+ */
+
+/* One full record, and room for what ends a request. */
+#define OUT_SIZE (FCGI_HEADER_LEN + RECORD_CONTENT_MAX + 4096)
+
+struct out {
+	unsigned char *buffer; /* NULL while empty */
+	size_t start, end;     /* what waits to be sent */
+	bool blocked;	       /* the socket took no more: wait for it */
+};
+
+enum out_result {
+	OUT_SENT,    /* all of it */
+	OUT_BLOCKED, /* a rest waits */
+	OUT_GONE,    /* the peer does not take it any more */
+};
+
+/* Makes sure that there is a buffer. Returns 0, or -1 if there is no memory. */
+int out_open(struct out *out);
+
+/* How many bytes fit. */
+size_t out_space(const struct out *out);
+
+/* How many wait. */
+size_t out_used(const struct out *out);
+
+/* Where the content of a stream record may be written, and how much of it:
+ * *room may be 0. out_open must have been called. */
+unsigned char *out_content(struct out *out, size_t *room);
+
+/* Makes a record of n > 0 bytes written there: header and padding. */
+void out_commit(struct out *out, uint8_t type, uint16_t id, size_t n);
+
+/* A record from elsewhere, if it fits; returns whether it does. */
+bool out_record(struct out *out, uint8_t type, uint16_t id, const void *bytes,
+		size_t n);
+
+/* FCGI_END_REQUEST, if it fits; returns whether it does. */
+bool out_end_request(struct out *out, uint16_t id, uint32_t app_status,
+		     uint8_t protocol_status);
+
+/* Sends to a non-blocking socket what it takes. */
+enum out_result out_flush(struct out *out, int fd);
+
+/* Gives the buffer back, with whatever is in it. May be called twice. */
+void out_close(struct out *out);
+
+#endif

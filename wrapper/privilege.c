@@ -1,0 +1,89 @@
+/*
+ * privilege: the last steps before the first request.
+ */
+#include "privilege.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+#include "settings.h"
+
+void privilege_check(void)
+{
+	const char *why;
+
+	if (!set.user)
+		return;
+	why = listen_owner(set.user, &set.uid, &set.gid);
+	if (why)
+		die(1, "-user %s: %s", set.user, why);
+	if (geteuid() != 0)
+		die(1, "-user %s: only root can become another user", set.user);
+}
+
+static void write_pidfile(void)
+{
+	char text[24];
+	int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	int fd = open(set.pidfile,
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+		      0644);
+
+	if (fd < 0 || write(fd, text, (size_t)length) != length)
+		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+	close(fd);
+}
+
+static void go_to_background(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pid_t pid;
+
+	if (null < 0)
+		die(1, "/dev/null: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		die(1, "-daemon: cannot start a process: %s", strerror(errno));
+	if (pid > 0)
+		_exit(0);
+	if (setsid() < 0 || chdir("/") < 0)
+		die(1, "-daemon: %s", strerror(errno));
+	log_to_syslog();
+	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
+		die(1, "-daemon: %s", strerror(errno));
+	close(null);
+}
+
+void privilege_background(void)
+{
+	if (set.daemon)
+		go_to_background();
+	if (set.pidfile)
+		write_pidfile();
+}
+
+void privilege_drop(void)
+{
+	if (set.chroot && (chroot(set.chroot) < 0 || chdir("/") < 0))
+		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
+	if (!set.user)
+		return;
+	if (setgroups(0, NULL) < 0 ||
+	    setresgid(set.gid, set.gid, set.gid) < 0 ||
+	    setresuid(set.uid, set.uid, set.uid) < 0)
+		die(1, "-user %s: %s", set.user, strerror(errno));
+}
+
+void privilege_forget_pidfile(void)
+{
+	if (set.pidfile)
+		unlink(set.pidfile);
+}

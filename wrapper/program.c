@@ -1,0 +1,517 @@
+/*
+ * program: from SCRIPT_FILENAME to a file that may be executed.
+ * A name is looked up once: the descriptor that this gives is what is checked,
+ * and the name that the kernel has for it is what is run. Where it matters who
+ * may run what (-root, -allow, -as-owner) the program is run by its name in
+ * its folder, which is held open: nobody can put another in between.
+ */
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "settings.h"
+
+/* A path that a request asks for, and what is there. */
+struct lookup {
+	char *asked;  /* owned */
+	size_t found; /* how much of it exists */
+	int fd;	      /* O_PATH of that; owned */
+	struct stat st;
+};
+
+static int refuse(struct program *program, int status, const char *path,
+		  const char *reason)
+{
+	snprintf(program->why, sizeof(program->why), "%.300s: %.200s", path,
+		 reason);
+	return status;
+}
+
+static int refuse_errno(struct program *program, const char *path)
+{
+	int status = 500;
+
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		status = 503;
+	return refuse(program, status, path, strerror(errno));
+}
+
+/* Apache names a program proxy:fcgi://HOST:PORT/PATH. */
+static const char *without_proxy(const char *path)
+{
+	const char *host;
+	const char *slash;
+
+	if (strncmp(path, "proxy:", 6) != 0)
+		return path;
+	host = strstr(path, "://");
+	slash = host ? strchr(host + 3, '/') : NULL;
+	return slash ? slash : path;
+}
+
+/* The path that the request names, in memory of its own; NULL and *status if
+ * it names none. */
+static char *asked_path(struct program *program, const struct env *env,
+			int *status)
+{
+	const char *path = env_get(env, "SCRIPT_FILENAME");
+	const char *root = env_get(env, "DOCUMENT_ROOT");
+	const char *name = env_get(env, "SCRIPT_NAME");
+	char *asked = NULL;
+
+	if (path) {
+		asked = strdup(without_proxy(path));
+	} else if (root && name) {
+		size_t size = strlen(root) + strlen(name) + 1;
+
+		asked = malloc(size);
+		if (asked)
+			snprintf(asked, size, "%s%s", root, name);
+	} else {
+		*status = refuse(program, 403, "the server names no program",
+				 "neither SCRIPT_FILENAME nor DOCUMENT_ROOT "
+				 "and SCRIPT_NAME are set");
+		return NULL;
+	}
+	if (!asked) {
+		*status = refuse_errno(program, "SCRIPT_FILENAME");
+	} else if (asked[0] != '/') {
+		*status = refuse(program, 403, asked[0] ? asked : "(empty)",
+				 "SCRIPT_FILENAME is not an absolute path");
+		free(asked);
+		asked = NULL;
+	}
+	return asked;
+}
+
+static size_t slash_before(const char *path, size_t length)
+{
+	do
+		length--;
+	while (length > 0 && path[length] != '/');
+	return length;
+}
+
+/* Opens the longest beginning of the path that exists (RFC 3875 §4.1.5). */
+static int open_walking(struct lookup *lookup)
+{
+	size_t length = strlen(lookup->asked);
+
+	while (length > 0) {
+		char kept = lookup->asked[length];
+
+		if (length < PATH_MAX) {
+			lookup->asked[length] = '\0';
+			lookup->fd = open(lookup->asked, O_PATH | O_CLOEXEC);
+			lookup->asked[length] = kept;
+			lookup->found = length;
+			if (lookup->fd >= 0)
+				return 0;
+			if (errno != ENOENT && errno != ENOTDIR &&
+			    errno != ENAMETOOLONG)
+				return -1;
+		}
+		length = slash_before(lookup->asked, length);
+	}
+	errno = ENOENT;
+	return -1;
+}
+
+/* Which folder on the way may not be entered. */
+static int refuse_closed(struct program *program, char *path)
+{
+	size_t i;
+
+	for (i = 1; path[i]; i++) {
+		int closed;
+
+		if (path[i] != '/')
+			continue;
+		path[i] = '\0';
+		closed = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0;
+		if (closed)
+			return refuse(program, 403, path,
+				      "the wrapper may not enter this folder");
+		path[i] = '/';
+	}
+	return refuse(program, 403, path, "permission denied");
+}
+
+static int refuse_missing(struct program *program, const struct lookup *lookup)
+{
+	char reason[200];
+
+	snprintf(reason, sizeof(reason),
+		 "no such program (of this path %.100s is there)",
+		 lookup->fd >= 0 ? "a folder above it" : "nothing");
+	return refuse(program, 404, lookup->asked, reason);
+}
+
+static int look_up(struct program *program, struct lookup *lookup)
+{
+	bool whole;
+
+	if (open_walking(lookup) < 0) {
+		if (errno == EACCES)
+			return refuse_closed(program, lookup->asked);
+		if (errno == ENOENT)
+			return refuse_missing(program, lookup);
+		if (errno == ELOOP)
+			return refuse(program, 404, lookup->asked,
+				      "too many symbolic links");
+		return refuse_errno(program, lookup->asked);
+	}
+	if (fstat(lookup->fd, &lookup->st) < 0)
+		return refuse_errno(program, lookup->asked);
+	whole = lookup->asked[lookup->found] == '\0';
+	if (S_ISDIR(lookup->st.st_mode))
+		return whole ? refuse(program, 403, lookup->asked,
+				      "a folder, not a program")
+			     : refuse_missing(program, lookup);
+	if (!S_ISREG(lookup->st.st_mode))
+		return refuse(program, 403, lookup->asked, "not a file");
+	return 0;
+}
+
+/* The name that the kernel has for the open file; in a chroot without /proc
+ * the path is resolved by hand. */
+static char *resolved_name(struct lookup *lookup)
+{
+	char link[40];
+	char name[PATH_MAX];
+	ssize_t length;
+	char *resolved;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", lookup->fd);
+	length = readlink(link, name, sizeof(name));
+	if (length > 0 && length < (ssize_t)sizeof(name)) {
+		name[length] = '\0';
+		return strdup(name);
+	}
+	resolved = strdup(lookup->asked);
+	if (!resolved)
+		return NULL;
+	resolved[lookup->found] = '\0';
+	free(lookup->asked);
+	lookup->asked = resolved;
+	return realpath(resolved, NULL);
+}
+
+/* Opens the folder of program->path and notes the name in it. */
+static int open_folder(struct program *program)
+{
+	char *slash = strrchr(program->path, '/');
+	size_t length = strlen(slash) + 2;
+
+	program->local = malloc(length);
+	if (!program->local)
+		return refuse_errno(program, program->path);
+	snprintf(program->local, length, ".%s", slash);
+	*slash = '\0';
+	program->folder = open(slash == program->path ? "/" : program->path,
+			       O_PATH | O_DIRECTORY | O_CLOEXEC);
+	*slash = '/';
+	if (program->folder < 0)
+		return errno == ENOENT || errno == ENOTDIR
+			       ? refuse(program, 404, program->path,
+					"it has just gone")
+			       : refuse_errno(program, program->path);
+	return 0;
+}
+
+/* Whether it matters who could have put what where. */
+static bool is_strict(void)
+{
+	return set.root || set.allow.count || set.as_owner;
+}
+
+static bool is_below(const char *path, const char *root)
+{
+	size_t length = strlen(root);
+
+	return strncmp(path, root, length) == 0 && path[length] == '/';
+}
+
+static bool is_allowed(const char *path)
+{
+	int i;
+
+	for (i = 0; i < set.allow.count; i++)
+		if (strcmp(path, set.allow.word[i]) == 0)
+			return true;
+	return set.allow.count == 0;
+}
+
+/* The checks are of the file that was opened; that the folder still has this
+ * very file under this name is looked at last. */
+static int check(struct program *program, const struct lookup *lookup)
+{
+	struct stat st;
+
+	if (set.root && !is_below(program->path, set.root))
+		return refuse(program, 403, program->path,
+			      "outside the folder given by -root");
+	if (!is_allowed(program->path))
+		return refuse(program, 403, program->path,
+			      "not a program given by -allow");
+	if (!is_strict())
+		return 0;
+	if (fstatat(program->folder, program->local, &st, AT_SYMLINK_NOFOLLOW) <
+		    0 ||
+	    st.st_ino != lookup->st.st_ino || st.st_dev != lookup->st.st_dev)
+		return refuse(program, 404, program->path,
+			      "it has changed while it was looked at");
+	program->uid = st.st_uid;
+	program->gid = st.st_gid;
+	return 0;
+}
+
+static const struct handler *handler_of(const char *path)
+{
+	size_t length = strlen(path);
+	int i;
+
+	for (i = 0; i < set.handlers; i++) {
+		const struct handler *handler = &set.handler[i];
+
+		if (length > handler->suffix_length &&
+		    memcmp(path + length - handler->suffix_length,
+			   handler->suffix, handler->suffix_length) == 0)
+			return handler;
+	}
+	return NULL;
+}
+
+static void choose_words(struct program *program, const char *asked)
+{
+	const struct handler *handler = handler_of(asked);
+	char *name = is_strict() ? program->local : program->path;
+
+	program->argv = program->words;
+	program->exec = name;
+	program->words[0] = program->path;
+	if (handler) {
+		program->exec = handler->program;
+		program->words[0] = (char *)(size_t)handler->program;
+		program->words[1] = name;
+	}
+}
+
+static bool ends_with(const char *text, const char *tail)
+{
+	size_t length = strlen(text);
+	size_t tail_length = strlen(tail);
+
+	return length >= tail_length &&
+	       strcmp(text + length - tail_length, tail) == 0;
+}
+
+static int set_translated(struct env *env, const char *path_info)
+{
+	const char *root = env_get(env, "DOCUMENT_ROOT");
+	size_t size;
+	char *text;
+	int result;
+
+	if (!root)
+		return 0;
+	size = strlen(root) + strlen(path_info) + 1;
+	text = malloc(size);
+	if (!text)
+		return -1;
+	snprintf(text, size, "%s%s", root, path_info);
+	result = env_set(env, "PATH_TRANSLATED", text);
+	free(text);
+	return result;
+}
+
+/* What follows the program in the path is PATH_INFO, and nobody else's. */
+static int set_path_info(struct env *env, const char *path_info)
+{
+	const char *name = env_get(env, "SCRIPT_NAME");
+	int result = 0;
+
+	if (name && ends_with(name, path_info)) {
+		char *own = strdup(name);
+
+		if (!own)
+			return -1;
+		own[strlen(own) - strlen(path_info)] = '\0';
+		result = env_set(env, "SCRIPT_NAME", own);
+		free(own);
+	}
+	if (result < 0 || set_translated(env, path_info) < 0)
+		return -1;
+	return env_set(env, "PATH_INFO", path_info);
+}
+
+/* Puts the variables right where they are not already. */
+static int correct(struct lookup *lookup, struct env *env)
+{
+	char *tail = lookup->asked + lookup->found;
+	const char *sent = env_get(env, "SCRIPT_FILENAME");
+
+	if (*tail && set_path_info(env, tail) < 0)
+		return -1;
+	*tail = '\0';
+	if (sent && strcmp(sent, lookup->asked) == 0)
+		return 0;
+	return env_set(env, "SCRIPT_FILENAME", lookup->asked);
+}
+
+static int find(struct program *program, struct lookup *lookup, struct env *env)
+{
+	int status = look_up(program, lookup);
+
+	if (status)
+		return status;
+	program->path = resolved_name(lookup);
+	if (!program->path)
+		return refuse_errno(program, lookup->asked);
+	status = open_folder(program);
+	if (!status)
+		status = check(program, lookup);
+	if (status)
+		return status;
+	if (correct(lookup, env) < 0)
+		return refuse_errno(program, program->path);
+	choose_words(program, lookup->asked);
+	return 0;
+}
+
+static int from_command_line(struct program *program)
+{
+	program->path = strdup(set.program[0]);
+	if (!program->path)
+		return refuse_errno(program, set.program[0]);
+	program->exec = program->path;
+	program->argv = set.program;
+	return open_folder(program);
+}
+
+int program_find(struct program *program, struct env *env)
+{
+	struct lookup lookup = {.fd = -1};
+	int status = 0;
+
+	if (set.program)
+		return from_command_line(program);
+	lookup.asked = asked_path(program, env, &status);
+	if (!lookup.asked)
+		return status;
+	status = find(program, &lookup, env);
+	if (lookup.fd >= 0)
+		close(lookup.fd);
+	free(lookup.asked);
+	return status;
+}
+
+/* Why the kernel finds an existing script's interpreter missing or unfit. */
+static int explain_script(struct program *program, int error)
+{
+	char line[256];
+	int fd = openat(program->folder, program->local,
+			O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
+	const char *what;
+	char reason[300];
+
+	if (fd >= 0)
+		close(fd);
+	line[length > 0 ? length : 0] = '\0';
+	if (strncmp(line, "#!", 2) != 0)
+		return refuse(program, 500, program->path,
+			      error == ENOEXEC
+				      ? "no program and no #! line"
+				      : "its loader (ELF interpreter) is "
+					"missing or unfit");
+	line[strcspn(line, "\n")] = '\0';
+	if (strchr(line, '\r'))
+		what = "the #! line ends in a carriage return; "
+		       "convert the file to Unix line ends";
+	else if (error == EACCES)
+		what = "its interpreter may not be executed";
+	else
+		what = "its interpreter is missing";
+	line[strcspn(line, "\r")] = '\0';
+	snprintf(reason, sizeof(reason), "%.150s: %.100s", line, what);
+	return refuse(program, 500, program->path, reason);
+}
+
+static int explain_access(struct program *program)
+{
+	struct stat st;
+
+	if (fstatat(program->folder, program->local, &st, 0) == 0 &&
+	    !(st.st_mode & 0111))
+		return refuse(program, 403, program->path,
+			      "not executable (chmod +x)");
+	if (faccessat(program->folder, program->local, X_OK, AT_EACCESS) < 0)
+		return refuse(program, 403, program->path,
+			      "the wrapper may not execute it");
+	return explain_script(program, EACCES);
+}
+
+static int explain_exec(struct program *program, int error)
+{
+	if (program->words[1] && error != E2BIG)
+		return refuse(program, 500, program->exec, strerror(error));
+	switch (error) {
+	case EACCES:
+	case EPERM:
+		return explain_access(program);
+	case E2BIG:
+		return refuse(program, 431, program->path,
+			      "the request's variables are too large for the "
+			      "system (execve: E2BIG)");
+	case ENOENT:
+	case ENOEXEC:
+	case ELIBBAD:
+	case EINVAL:
+		if (faccessat(program->folder, program->local, F_OK, 0) < 0)
+			return refuse(program, 404, program->path,
+				      "it has just gone");
+		return explain_script(program, error);
+	case ETXTBSY:
+		return refuse(program, 500, program->path,
+			      "somebody has it open for writing");
+	default:
+		errno = error;
+		return refuse_errno(program, program->path);
+	}
+}
+
+int program_explain(struct program *program, const struct spawn *spawn)
+{
+	static const char *const doing[] = {
+		[SPAWN_FORK] = "cannot start a process",
+		[SPAWN_FOLDER] = "cannot enter its folder",
+		[SPAWN_FILES] = "cannot give it its descriptors",
+		[SPAWN_LIMIT] = "cannot set its limits",
+		[SPAWN_OWNER] = "cannot become its owner",
+	};
+	char reason[200];
+
+	if (spawn->step == SPAWN_EXEC)
+		return explain_exec(program, spawn->error);
+	snprintf(reason, sizeof(reason), "%s: %s", doing[spawn->step],
+		 strerror(spawn->error));
+	return refuse(program, spawn->step == SPAWN_FORK ? 503 : 500,
+		      program->path, reason);
+}
+
+void program_free(struct program *program)
+{
+	free(program->path);
+	free(program->local);
+	program->path = program->local = NULL;
+	if (program->folder >= 0)
+		close(program->folder);
+	program->folder = -1;
+}

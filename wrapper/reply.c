@@ -1,0 +1,88 @@
+/*
+ * reply: first lines and error pages.
+ */
+#include "reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A character of a field name (RFC 3875 §2.2, token). */
+static int is_token(unsigned char c)
+{
+	return c > ' ' && c < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", c);
+}
+
+static enum reply_head judge_status(const unsigned char *bytes, size_t n)
+{
+	static const char line[] = "HTTP/1.";
+	size_t known = sizeof(line) - 1;
+
+	if (memcmp(bytes, line, n < known ? n : known) != 0)
+		return REPLY_BAD;
+	if (n < known + 2)
+		return REPLY_UNKNOWN;
+	return bytes[known + 1] == ' ' ? REPLY_STATUS : REPLY_BAD;
+}
+
+enum reply_head reply_judge(const unsigned char *bytes, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n && i < REPLY_HEAD_MAX; i++) {
+		if (bytes[i] == ':' && i > 0)
+			return REPLY_FIELD;
+		if (bytes[i] == '/')
+			return judge_status(bytes, n);
+		if (!is_token(bytes[i]))
+			return REPLY_BAD;
+	}
+	return i < REPLY_HEAD_MAX ? REPLY_UNKNOWN : REPLY_BAD;
+}
+
+size_t reply_status_line(unsigned char *bytes, size_t n)
+{
+	static const char field[] = "Status: ";
+	size_t length = sizeof(field) - 1;
+
+	memcpy(bytes, field, length);
+	memmove(bytes + length, bytes + length + 1, n - length - 1);
+	return n - 1;
+}
+
+static const char *reason_of(int status)
+{
+	switch (status) {
+	case 400:
+		return "Bad Request";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case 431:
+		return "Request Header Fields Too Large";
+	case 503:
+		return "Service Unavailable";
+	case 504:
+		return "Gateway Timeout";
+	case 507:
+		return "Insufficient Storage";
+	default:
+		return "Internal Server Error";
+	}
+}
+
+size_t reply_page(char page[REPLY_PAGE_MAX], int status)
+{
+	const char *reason = reason_of(status);
+	int length = snprintf(page, REPLY_PAGE_MAX,
+			      "Status: %d %s\r\n"
+			      "Content-Type: text/plain\r\n"
+			      "%s"
+			      "\r\n"
+			      "%d %s\n",
+			      status, reason,
+			      status == 503 ? "Retry-After: 5\r\n" : "", status,
+			      reason);
+
+	return (size_t)length;
+}

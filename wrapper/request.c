@@ -1,0 +1,667 @@
+/*
+ * request: what is done about the facts of one request.
+ * Whatever happens (a record, a pipe's event, a program's end, a timer) is
+ * noted where it happens; request_turn decides what follows from all of it.
+ */
+#include "request.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "launch.h"
+#include "log.h"
+#include "settings.h"
+#include "shared.h"
+
+#define LINGER_MS 1000 /* what is left of a program holds a reply so long */
+
+static struct timers idle_timers;
+static struct timers wall_timers;
+static struct timers linger_timers;
+
+/* Requests that wait for -max, in the order they came. */
+static struct request *queue_first;
+static struct request *queue_last;
+
+void request_init(void)
+{
+	timers_init(&idle_timers, set.timeout_ms);
+	timers_init(&wall_timers, set.max_time_ms);
+	timers_init(&linger_timers, LINGER_MS);
+}
+
+static const char *name_of(const struct request *request)
+{
+	return request->name ? request->name : "a request";
+}
+
+static void touch(struct request *request)
+{
+	if (set.timeout_ms > 0 && request->state == REQUEST_RUNNING)
+		timer_start(&idle_timers, &request->idle);
+}
+
+static void leave_queue(struct request *request)
+{
+	if (request->state != REQUEST_WAITING)
+		return;
+	*(request->queue_prev ? &request->queue_prev->queue_next
+			      : &queue_first) = request->queue_next;
+	*(request->queue_next ? &request->queue_next->queue_prev
+			      : &queue_last) = request->queue_prev;
+	shared_wait(-1);
+}
+
+static void enter_queue(struct request *request)
+{
+	request->state = REQUEST_WAITING;
+	request->queue_next = NULL;
+	request->queue_prev = queue_last;
+	*(queue_last ? &queue_last->queue_next : &queue_first) = request;
+	queue_last = request;
+	shared_wait(1);
+}
+
+/* From here on there is nothing to do but to say so. */
+static void end(struct request *request, uint32_t app_status)
+{
+	leave_queue(request);
+	timer_stop(&request->idle);
+	timer_stop(&request->wall);
+	timer_stop(&request->linger);
+	body_refuse(&request->body);
+	request->app_status = app_status;
+	request->state = REQUEST_ENDING;
+	request->changed(request);
+}
+
+/* Ends it with a reason, and with a page if nothing was sent yet. */
+static void fail(struct request *request, int page, uint32_t app_status,
+		 enum shared_failure kind, const char *why)
+{
+	note("%s", why);
+	free(request->why);
+	request->why = strdup(why);
+	shared->failed[kind]++;
+	if (request->answer.bytes == 0)
+		request->page = page;
+	end(request, app_status);
+}
+
+static void let_go_of_child(struct request *request,
+			    void (*how)(struct child *))
+{
+	if (request->child)
+		how(request->child);
+	request->child = NULL;
+}
+
+static uint32_t app_status_of(int wait_status)
+{
+	if (WIFSIGNALED(wait_status))
+		return 128 + (uint32_t)WTERMSIG(wait_status);
+	return (uint32_t)WEXITSTATUS(wait_status);
+}
+
+static void say_status(char *text, size_t size, int wait_status)
+{
+	int number = WTERMSIG(wait_status);
+
+	if (WIFSIGNALED(wait_status))
+		snprintf(text, size, "was killed by signal %d (%s)", number,
+			 strsignal(number));
+	else
+		snprintf(text, size, "ended with exit status %d",
+			 WEXITSTATUS(wait_status));
+}
+
+/* The program has died of a signal, or has printed nothing at all. */
+static void fail_by_status(struct request *request)
+{
+	char why[PROGRAM_WHY_MAX];
+	char status[80];
+	bool silent = request->answer.bytes == 0;
+
+	say_status(status, sizeof(status), request->wait_status);
+	snprintf(why, sizeof(why), "%.300s: %s%s", name_of(request), status,
+		 silent ? " and printed nothing"
+			: " in the middle of its reply");
+	fail(request, 500, app_status_of(request->wait_status),
+	     WIFSIGNALED(request->wait_status) ? FAILED_SIGNAL : FAILED_REPLY,
+	     why);
+}
+
+static void fail_by_head(struct request *request)
+{
+	char why[PROGRAM_WHY_MAX];
+	size_t shown =
+		request->answer.head_have < 60 ? request->answer.head_have : 60;
+
+	snprintf(why, sizeof(why),
+		 "%.300s: its output begins with no header field: \"%.*s\"",
+		 name_of(request), (int)shown,
+		 (const char *)request->answer.head);
+	fail(request, 500,
+	     request->exited ? app_status_of(request->wait_status) : 0,
+	     FAILED_REPLY, why);
+}
+
+/* Nothing more has come for a second from what holds the other side of the
+ * program's end or of its stdout. Called while there is nothing to read. */
+static bool has_lingered(struct request *request)
+{
+	if (request->orphaned)
+		return true;
+	if (request->answer.moved || !request->linger.next)
+		timer_start(&linger_timers, &request->linger);
+	return false;
+}
+
+/* The program has ended. What it left behind may hold its stdout open. */
+static void settle_exited(struct request *request)
+{
+	const struct answer *answer = &request->answer;
+
+	if (answer->out.pipe.fd >= 0 && !has_lingered(request))
+		return;
+	if (WIFSIGNALED(request->wait_status) || answer->bytes == 0)
+		fail_by_status(request);
+	else
+		end(request, app_status_of(request->wait_status));
+}
+
+/* Its stdout has ended, and the program works on. */
+static void settle_closed(struct request *request)
+{
+	char why[PROGRAM_WHY_MAX];
+
+	if (!has_lingered(request))
+		return;
+	if (request->answer.bytes > 0) {
+		end(request, 0);
+		return;
+	}
+	snprintf(why, sizeof(why),
+		 "%.300s: closed its stdout and had printed "
+		 "nothing",
+		 name_of(request));
+	fail(request, 500, 0, FAILED_REPLY, why);
+}
+
+static bool is_readable(const struct stream *stream)
+{
+	return stream->readable && stream->pipe.fd >= 0;
+}
+
+static void settle(struct request *request)
+{
+	struct answer *answer = &request->answer;
+
+	if (request->state == REQUEST_RUNNING && !is_readable(&answer->out) &&
+	    !is_readable(&answer->err)) {
+		if (request->exited)
+			settle_exited(request);
+		else if (answer->out.pipe.fd < 0)
+			settle_closed(request);
+	} else {
+		timer_stop(&request->linger);
+	}
+	answer->moved = false;
+}
+
+static void linger_is_over(struct timer *timer)
+{
+	struct request *request = LOOP_OWNER(timer, struct request, linger);
+
+	request->orphaned = true;
+	request->changed(request);
+}
+
+static void end_by_limit(struct request *request, enum shared_killed kind,
+			 const char *limit, long ms)
+{
+	char why[PROGRAM_WHY_MAX];
+
+	snprintf(why, sizeof(why), "%.300s: ended: %s of %ld.%03ld s is over",
+		 name_of(request), limit, ms / 1000, ms % 1000);
+	shared->killed[kind]++;
+	let_go_of_child(request, child_end);
+	note("%s", why);
+	free(request->why);
+	request->why = strdup(why);
+	if (request->answer.bytes == 0)
+		request->page = 504;
+	end(request, 128 + SIGTERM);
+}
+
+static void idle_is_over(struct timer *timer)
+{
+	end_by_limit(LOOP_OWNER(timer, struct request, idle), KILLED_TIMEOUT,
+		     "no byte moved, and the -timeout", set.timeout_ms);
+}
+
+static void wall_is_over(struct timer *timer)
+{
+	end_by_limit(LOOP_OWNER(timer, struct request, wall), KILLED_MAX_TIME,
+		     "the -max-time", set.max_time_ms);
+}
+
+static void out_ready(struct watch *watch, unsigned events)
+{
+	struct request *request =
+		LOOP_OWNER(watch, struct request, answer.out.pipe);
+
+	stream_ready(&request->answer.out, events);
+	request->changed(request);
+}
+
+static void err_ready(struct watch *watch, unsigned events)
+{
+	struct request *request =
+		LOOP_OWNER(watch, struct request, answer.err.pipe);
+
+	stream_ready(&request->answer.err, events);
+	request->changed(request);
+}
+
+static void in_ready(struct watch *watch, unsigned events)
+{
+	struct request *request = LOOP_OWNER(watch, struct request, body.pipe);
+
+	if (events & LOOP_GONE)
+		body_refuse(&request->body);
+	else if (body_feed(&request->body) > 0)
+		touch(request);
+	request->changed(request);
+}
+
+static void child_exited(void *owner, int status)
+{
+	struct request *request = owner;
+
+	request->child = NULL;
+	request->exited = true;
+	request->wait_status = status;
+	/* Its last words are in the pipes, whatever was told of them before. */
+	request->answer.out.readable = true;
+	request->answer.err.readable = true;
+	body_refuse(&request->body);
+	request->changed(request);
+}
+
+struct request *request_begin(uint16_t id, uint16_t role, void *owner,
+			      void (*changed)(struct request *))
+{
+	struct request *request = calloc(1, sizeof(*request));
+
+	if (!request)
+		return NULL;
+	request->id = id;
+	request->role = role;
+	request->owner = owner;
+	request->changed = changed;
+	request->begun_ms = loop_now();
+	body_init(&request->body, in_ready);
+	answer_init(&request->answer, out_ready, err_ready);
+	request->idle.expired = idle_is_over;
+	request->wall.expired = wall_is_over;
+	request->linger.expired = linger_is_over;
+	shared->requests++;
+	mine->requests++;
+	return request;
+}
+
+void request_params(struct request *request, const unsigned char *bytes,
+		    size_t n)
+{
+	if (request->state == REQUEST_PARAMS)
+		env_params(&request->env, bytes, n);
+}
+
+static bool is_whole(const struct request *request)
+{
+	return request->stdin_ended &&
+	       (request->role != FCGI_FILTER || request->data_ended);
+}
+
+static enum shared_failure kind_of(int status)
+{
+	switch (status) {
+	case 403:
+		return FAILED_FORBIDDEN;
+	case 404:
+		return FAILED_NOT_FOUND;
+	case 503:
+		return FAILED_RESOURCE;
+	default:
+		return FAILED_EXEC;
+	}
+}
+
+static void run(struct request *request)
+{
+	struct launch launched;
+	struct child *child;
+
+	if (launch(&launched, &request->env, request->role) < 0) {
+		shared_end();
+		fail(request, launched.status, 0, kind_of(launched.status),
+		     launched.why);
+		return;
+	}
+	request->name = launched.name;
+	request->state = REQUEST_RUNNING;
+	request->answer.program = request->name;
+	request->answer.pid = launched.pid;
+	child = child_add(launched.pid, request, child_exited);
+	request->child = child;
+	body_start(&request->body, launched.in);
+	if (answer_open(&request->answer, launched.out, launched.err) < 0 ||
+	    !child ||
+	    (request->holds_reply && body_watch(&request->body) < 0)) {
+		let_go_of_child(request, child_end);
+		fail(request, 503, 0, FAILED_RESOURCE,
+		     "no memory to follow a program");
+		return;
+	}
+	if (is_whole(request))
+		body_end(&request->body);
+	if (set.max_time_ms > 0)
+		timer_start(&wall_timers, &request->wall);
+	touch(request);
+}
+
+static void start(struct request *request)
+{
+	if (!queue_first && shared_start(set.max)) {
+		run(request);
+	} else if (atomic_load(&shared->waiting) < set.queue) {
+		enter_queue(request);
+	} else {
+		shared->refused++;
+		fail(request, 503, 0, FAILED_RESOURCE,
+		     "refused: -max programs run and -queue requests wait");
+	}
+}
+
+void request_start_waiting(void)
+{
+	while (queue_first && shared_start(set.max)) {
+		struct request *request = queue_first;
+
+		leave_queue(request);
+		request->state = REQUEST_BODY;
+		run(request);
+		request->changed(request);
+	}
+}
+
+/* Whether the server says how long the body is (RFC 3875 §4.1.2). */
+static bool has_length(const struct request *request)
+{
+	const char *length = env_get(&request->env, "CONTENT_LENGTH");
+
+	return length && *length;
+}
+
+static bool is_nginx(const struct request *request)
+{
+	const char *name = env_get(&request->env, "SERVER_SOFTWARE");
+
+	return name && strncmp(name, "nginx", 5) == 0;
+}
+
+void request_params_end(struct request *request)
+{
+	struct env *env = &request->env;
+
+	if (request->state != REQUEST_PARAMS)
+		return;
+	request->state = REQUEST_BODY;
+	if (env->too_large)
+		fail(request, 431, 0, FAILED_REQUEST,
+		     "refused: more than 1 MiB of FCGI_PARAMS");
+	else if (!env_complete(env))
+		fail(request, 400, 0, FAILED_REQUEST,
+		     "refused: FCGI_PARAMS end within a name-value pair");
+	else if (env->no_memory)
+		fail(request, 503, 0, FAILED_RESOURCE,
+		     "no memory for a request's variables");
+	if (request->state != REQUEST_BODY)
+		return;
+	request->holds_reply = is_nginx(request);
+	if (request->role == FCGI_AUTHORIZER) {
+		request->stdin_ended = true;
+		start(request);
+	} else if (has_length(request)) {
+		start(request);
+	}
+}
+
+static void lose_body(struct request *request)
+{
+	char why[PROGRAM_WHY_MAX];
+	int error = errno;
+
+	snprintf(why, sizeof(why),
+		 "%.300s: the request's body cannot be kept in %.100s: %s",
+		 name_of(request), set.spool, strerror(error));
+	let_go_of_child(request, child_end);
+	fail(request, error == ENOSPC || error == EDQUOT ? 507 : 500,
+	     128 + SIGTERM, FAILED_BODY, why);
+}
+
+void request_let_wait(struct request *request)
+{
+	if (request->state != REQUEST_ENDING &&
+	    body_let_wait(&request->body) < 0)
+		lose_body(request);
+}
+
+static size_t take(struct request *request, const unsigned char *bytes,
+		   size_t n)
+{
+	size_t taken;
+
+	switch (body_take(&request->body, bytes, n, &taken)) {
+	case BODY_LOST:
+		lose_body(request);
+		return n;
+	case BODY_FULL:
+		if (!request->holds_reply && request->state != REQUEST_BODY)
+			break;
+		/* nginx goes on sending only as long as the reply is held
+		 * back, and it may be the reply that the program waits for. */
+		request_let_wait(request);
+		return taken + take(request, bytes + taken, n - taken);
+	case BODY_TAKEN:
+		break;
+	}
+	if (taken > 0)
+		touch(request);
+	shared->bytes_in += taken;
+	return taken;
+}
+
+size_t request_stdin(struct request *request, const unsigned char *bytes,
+		     size_t n)
+{
+	if (request->state == REQUEST_PARAMS ||
+	    request->state == REQUEST_ENDING || request->stdin_ended)
+		return n;
+	return take(request, bytes, n);
+}
+
+/* A body without CONTENT_LENGTH is in: now there is a length to tell. */
+static void start_measured(struct request *request)
+{
+	char length[24];
+
+	if (request->body.size > 0) {
+		snprintf(length, sizeof(length), "%llu",
+			 (unsigned long long)request->body.size);
+		env_unset(&request->env, "HTTP_TRANSFER_ENCODING");
+		if (env_set(&request->env, "CONTENT_LENGTH", length) < 0) {
+			fail(request, 503, 0, FAILED_RESOURCE,
+			     "no memory for a request's variables");
+			return;
+		}
+	}
+	start(request);
+}
+
+void request_stdin_end(struct request *request)
+{
+	if (request->state == REQUEST_PARAMS ||
+	    request->state == REQUEST_ENDING || request->stdin_ended)
+		return;
+	request->stdin_ended = true;
+	if (request->state == REQUEST_BODY)
+		start_measured(request);
+	if (request->state == REQUEST_ENDING)
+		return;
+	if (request->role == FCGI_FILTER &&
+	    body_take_data(&request->body) == BODY_LOST)
+		lose_body(request);
+	else if (is_whole(request))
+		body_end(&request->body);
+	request->changed(request);
+}
+
+size_t request_data(struct request *request, const unsigned char *bytes,
+		    size_t n)
+{
+	if (request->role != FCGI_FILTER || request->data_ended ||
+	    request->state == REQUEST_PARAMS ||
+	    request->state == REQUEST_ENDING)
+		return n;
+	if (request->stdin_ended)
+		return take(request, bytes, n);
+	if (body_take_early(&request->body, bytes, n) == BODY_LOST)
+		lose_body(request);
+	return n;
+}
+
+void request_data_end(struct request *request)
+{
+	if (request->role != FCGI_FILTER || request->state == REQUEST_PARAMS ||
+	    request->state == REQUEST_ENDING)
+		return;
+	request->data_ended = true;
+	if (is_whole(request))
+		body_end(&request->body);
+	request->changed(request);
+}
+
+void request_abort(struct request *request)
+{
+	bool ran = request->child != NULL;
+
+	if (request->state == REQUEST_ENDING)
+		return;
+	if (ran)
+		shared->killed[KILLED_ABORTED]++;
+	let_go_of_child(request, child_end);
+	end(request, ran ? 128 + SIGTERM : 0);
+}
+
+bool request_is_read(const struct request *request)
+{
+	return is_whole(request);
+}
+
+/* The last records: the reason, the page, the ends of the streams, the end. */
+static void say_end(struct request *request, struct out *out)
+{
+	char line[PROGRAM_WHY_MAX + 16];
+	char page[REPLY_PAGE_MAX];
+	struct answer *answer = &request->answer;
+
+	if (request->why && set.stderr_mode & STDERR_FCGI) {
+		int n = snprintf(line, sizeof(line), "cgi-fcgi: %s\n",
+				 request->why);
+
+		out_record(out, FCGI_STDERR, request->id, line, (size_t)n);
+		answer->err_opened = true;
+	}
+	if (request->page)
+		out_record(out, FCGI_STDOUT, request->id, page,
+			   reply_page(page, request->page));
+	out_record(out, FCGI_STDOUT, request->id, NULL, 0);
+	if (answer->err_opened)
+		out_record(out, FCGI_STDERR, request->id, NULL, 0);
+	out_end_request(out, request->id, request->app_status,
+			FCGI_REQUEST_COMPLETE);
+}
+
+/* The reply waits until nginx has sent all of the body, or nobody takes it. */
+static bool is_held(const struct request *request)
+{
+	return request->holds_reply && !request->stdin_ended &&
+	       !request->body.refused;
+}
+
+enum request_turn request_turn(struct request *request, struct out *out)
+{
+	enum answer_result result = ANSWER_IDLE;
+
+	if (out_space(out) < ANSWER_SPACE)
+		return TURN_MORE;
+	if (request->state == REQUEST_RUNNING) {
+		result = answer_move(&request->answer, out, request->id,
+				     is_held(request));
+		if (request->answer.moved)
+			touch(request);
+		if (result == ANSWER_BAD)
+			fail_by_head(request);
+		settle(request);
+	}
+	if (request->state != REQUEST_ENDING)
+		return result == ANSWER_MORE ? TURN_MORE : TURN_IDLE;
+	if (out_space(out) < ANSWER_SPACE / 2)
+		return TURN_MORE;
+	say_end(request, out);
+	return TURN_OVER;
+}
+
+static void log_request(const struct request *request)
+{
+	note("%s: %d, %llu bytes in, %llu out, %lld ms, %s %u",
+	     name_of(request), request->page,
+	     (unsigned long long)request->body.size,
+	     (unsigned long long)request->answer.bytes,
+	     (long long)(loop_now() - request->begun_ms), "appStatus",
+	     request->app_status);
+}
+
+void request_close(struct request *request)
+{
+	bool over = request->state == REQUEST_ENDING;
+
+	if (set.verbose)
+		log_request(request);
+	if (!over && request->child)
+		shared->killed[KILLED_ABORTED]++;
+	leave_queue(request);
+	timer_stop(&request->idle);
+	timer_stop(&request->wall);
+	timer_stop(&request->linger);
+	let_go_of_child(request, over ? child_forget : child_end);
+	body_close(&request->body);
+	if (over)
+		answer_abandon(&request->answer);
+	else
+		answer_close(&request->answer);
+	env_free(&request->env);
+	histogram_add(&shared->request_time,
+		      (loop_now() - request->begun_ms) * 1000);
+	shared->bytes_out += request->answer.bytes;
+	mine->requests--;
+	free(request->name);
+	free(request->why);
+	loop_free(request);
+}

@@ -1,0 +1,275 @@
+/*
+ * serve: the life of one process.
+ *
+ *	TERM INT HUP	stop: running requests have -grace, then their programs
+ *			are ended; a second one: at once
+ *	USR1		the same without a limit in time
+ */
+#include "serve.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "conn.h"
+#include "log.h"
+#include "loop.h"
+#include "peers.h"
+#include "request.h"
+#include "settings.h"
+#include "shared.h"
+
+#define ACCEPT_BATCH 16	  /* connections a turn and listener */
+#define REST_MS	     1000 /* without descriptors nothing is accepted so long */
+
+struct door {
+	struct watch watch;
+	bool is_unix;
+};
+
+static struct door doors[LISTENERS_MAX];
+static int door_count;
+static struct watch signals;
+static struct watch bell;
+static struct timers rest_timers, grace_timers, idle_timers;
+static struct timer rest, grace, idle;
+static bool hup_ignored;
+static bool stopping;
+static bool stopped;
+
+void serve_signals(sigset_t *handled)
+{
+	sigemptyset(handled);
+	sigaddset(handled, SIGCHLD);
+	sigaddset(handled, SIGTERM);
+	sigaddset(handled, SIGINT);
+	sigaddset(handled, SIGHUP);
+	sigaddset(handled, SIGUSR1);
+}
+
+bool serve_hup_is_ignored(void)
+{
+	return hup_ignored;
+}
+
+void serve_take_signals(void)
+{
+	struct sigaction action;
+	sigset_t handled;
+	int number;
+
+	if (sigaction(SIGHUP, NULL, &action) == 0)
+		hup_ignored = action.sa_handler == SIG_IGN;
+	for (number = 1; number < NSIG; number++)
+		if (sigaction(number, NULL, &action) == 0 &&
+		    action.sa_handler == SIG_IGN) {
+			action.sa_handler = SIG_DFL;
+			sigaction(number, &action, NULL);
+		}
+	serve_signals(&handled);
+	sigaddset(&handled, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &handled, NULL);
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
+/* Level-triggered as the listeners are, waiting connections would spin. */
+static void rest_a_while(int error)
+{
+	static bool said;
+	int i;
+
+	if (!said)
+		note("no connection can be accepted for a moment: %s",
+		     strerror(error));
+	said = true;
+	for (i = 0; i < door_count; i++)
+		loop_remove(&doors[i].watch);
+	timer_start(&rest_timers, &rest);
+}
+
+static void open_doors(void)
+{
+	int i;
+
+	for (i = 0; i < door_count; i++)
+		if (loop_add_shared(&doors[i].watch) < 0)
+			note("a listening socket is lost: %s", strerror(errno));
+}
+
+static void rest_is_over(struct timer *timer)
+{
+	(void)timer;
+	if (!stopping)
+		open_doors();
+}
+
+static void door_ready(struct watch *watch, unsigned events)
+{
+	struct door *door = LOOP_OWNER(watch, struct door, watch);
+	int i;
+
+	(void)events;
+	for (i = 0; i < ACCEPT_BATCH; i++) {
+		struct endpoint peer = {.length = sizeof(peer.name)};
+		int fd = accept4(watch->fd, (struct sockaddr *)&peer.name,
+				 &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0 && !peers_allowed(&peer))
+			close(fd);
+		else if (fd >= 0 ? conn_open(fd, door->is_unix) < 0
+				 : is_shortage(errno)) {
+			rest_a_while(errno);
+			return;
+		} else if (fd < 0 && errno == EAGAIN) {
+			return;
+		}
+	}
+}
+
+static void close_doors(void)
+{
+	int i;
+
+	for (i = 0; i < door_count; i++)
+		loop_shut(&doors[i].watch);
+	timer_stop(&rest);
+}
+
+static void stop_now(void)
+{
+	child_signal_all(SIGKILL);
+	conn_close_all();
+	stopped = true;
+}
+
+static void grace_is_over(struct timer *timer)
+{
+	(void)timer;
+	note("stopping: requests still run after -grace, their programs are "
+	     "ended");
+	child_terminate_all();
+}
+
+static void stop(int number)
+{
+	if (stopping) {
+		stop_now();
+		return;
+	}
+	stopping = true;
+	close_doors();
+	conn_drain_all();
+	if (number != SIGUSR1)
+		timer_start(&grace_timers, &grace);
+}
+
+static void signals_ready(struct watch *watch, unsigned events)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	while (read(watch->fd, &info, sizeof(info)) == sizeof(info)) {
+		int number = (int)info.ssi_signo;
+
+		if (number == SIGCHLD) {
+			child_reap();
+			request_start_waiting();
+		} else if (number != SIGPIPE &&
+			   (number != SIGHUP || !hup_ignored)) {
+			stop(number);
+		}
+	}
+}
+
+static void bell_ready(struct watch *watch, unsigned events)
+{
+	(void)watch;
+	(void)events;
+	shared_hush();
+	request_start_waiting();
+}
+
+static void idle_is_over(struct timer *timer)
+{
+	(void)timer;
+	if (shared_in_use())
+		timer_start(&idle_timers, &idle);
+	else if (set.workers > 1)
+		kill(getppid(), SIGTERM);
+	else
+		stop(SIGTERM);
+}
+
+static int watch_all(struct listener *listeners, int count)
+{
+	sigset_t handled;
+	int i;
+
+	serve_signals(&handled);
+	signals.fd = signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+	signals.ready = signals_ready;
+	bell.fd = shared_bell();
+	bell.ready = bell_ready;
+	if (signals.fd < 0 || loop_add(&signals, LOOP_IN) < 0 ||
+	    loop_add(&bell, LOOP_IN) < 0)
+		return -1;
+	for (i = 0; i < count; i++) {
+		doors[i].watch.fd = listeners[i].fd;
+		doors[i].watch.ready = door_ready;
+		doors[i].is_unix =
+			listeners[i].endpoint.name.ss_family == AF_UNIX;
+	}
+	door_count = count;
+	open_doors();
+	return 0;
+}
+
+static void init_all(void)
+{
+	timers_init(&rest_timers, REST_MS);
+	timers_init(&grace_timers, set.grace_ms);
+	timers_init(&idle_timers, set.idle_ms);
+	rest.expired = rest_is_over;
+	grace.expired = grace_is_over;
+	idle.expired = idle_is_over;
+	child_init();
+	request_init();
+	conn_init();
+}
+
+static void mind_idleness(void)
+{
+	if (set.idle_ms == 0 || stopping)
+		return;
+	if (conn_count() > 0 || child_count() > 0)
+		timer_stop(&idle);
+	else if (!idle.next)
+		timer_start(&idle_timers, &idle);
+}
+
+int serve(struct listener *listeners, int count)
+{
+	if (loop_open() < 0)
+		die(1, "cannot make the event loop: %s", strerror(errno));
+	init_all();
+	if (watch_all(listeners, count) < 0)
+		die(1, "cannot watch for events: %s", strerror(errno));
+	while (!stopped) {
+		mind_idleness();
+		loop_turn();
+		if (stopping && conn_count() == 0 && child_count() == 0)
+			stopped = true;
+	}
+	return 0;
+}

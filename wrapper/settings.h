@@ -1,0 +1,82 @@
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "listen.h"
+
+/*
+ * What the wrapper's command line said. Filled by wrapper.c, read by all,
+ * changed by nobody after start-up. Strings belong to argv.
+ */
+
+#define SETTINGS_LIST_MAX 64 /* times an option may be repeated */
+
+enum stderr_mode {
+	STDERR_FCGI = 1,
+	STDERR_LOG = 2,
+	STDERR_BOTH = STDERR_FCGI | STDERR_LOG,
+	STDERR_OFF = 0,
+};
+
+struct handler {
+	const char *suffix; /* with its dot; not ended by NUL */
+	size_t suffix_length;
+	const char *program;
+};
+
+struct limit {
+	int resource; /* RLIMIT_... */
+	rlim_t value;
+};
+
+struct words {
+	const char *word[SETTINGS_LIST_MAX];
+	int count;
+};
+
+struct settings {
+	struct words listen;
+	struct listen_wish socket; /* -mode, -owner, -backlog */
+	long backlog;
+
+	char *const *program; /* PROGRAM ARG... of the command line, or NULL */
+	const char *root;     /* resolved, without a slash at its end */
+	struct words allow;   /* resolved */
+	struct handler handler[SETTINGS_LIST_MAX];
+	int handlers;
+
+	long max;   /* programs at once, in all workers */
+	long queue; /* requests waiting for their turn */
+	long timeout_ms;
+	long max_time_ms;
+	long grace_ms;
+	long idle_ms;
+	long workers;
+	struct limit limit[RLIM_NLIMITS];
+	int limits;
+
+	struct words env; /* NAME=VALUE */
+	bool whole_env;	  /* fcgiwrap: all of its own environment */
+	enum stderr_mode stderr_mode;
+
+	const char *user; /* USER[:GROUP] */
+	uid_t uid;
+	gid_t gid;
+	const char *chroot;
+	long as_owner; /* the least uid that may own a program; 0: off */
+
+	const char *spool;	      /* folder of bodies that wait */
+	const char *status;	      /* SCRIPT_NAME of the status page */
+	const char *web_server_addrs; /* FCGI_WEB_SERVER_ADDRS, or NULL */
+	bool daemon;
+	const char *pidfile;
+	bool verbose;
+};
+
+extern struct settings set;
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * shared: the numbers that all workers have in common.
+ */
+#include "shared.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+struct shared *shared;
+struct shared_worker *mine;
+
+static int bell = -1;
+
+int shared_open(int workers)
+{
+	size_t size =
+		sizeof(*shared) + (size_t)workers * sizeof(shared->worker[0]);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		return -1;
+	shared = memory;
+	shared->workers = workers;
+	shared->started = (int64_t)time(NULL);
+	bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	shared_take(0);
+	return bell < 0 ? -1 : 0;
+}
+
+void shared_take(int worker)
+{
+	mine = &shared->worker[worker];
+	atomic_store(&mine->pid, getpid());
+}
+
+static void ring(void)
+{
+	uint64_t one = 1;
+
+	/* It fails only when it has been ringing 2^64 times. */
+	if (write(bell, &one, sizeof(one)) < 0)
+		return;
+}
+
+void shared_return(int worker)
+{
+	struct shared_worker *dead = &shared->worker[worker];
+
+	atomic_fetch_sub(&shared->running, atomic_exchange(&dead->running, 0));
+	atomic_fetch_sub(&shared->waiting, atomic_exchange(&dead->waiting, 0));
+	atomic_store(&dead->connections, 0);
+	atomic_store(&dead->requests, 0);
+	atomic_store(&dead->pid, 0);
+	ring();
+}
+
+bool shared_start(long max)
+{
+	if (atomic_fetch_add(&shared->running, 1) >= max) {
+		atomic_fetch_sub(&shared->running, 1);
+		return false;
+	}
+	mine->running++;
+	return true;
+}
+
+void shared_end(void)
+{
+	mine->running--;
+	atomic_fetch_sub(&shared->running, 1);
+	if (atomic_load(&shared->waiting) > 0)
+		ring();
+}
+
+int shared_bell(void)
+{
+	return bell;
+}
+
+void shared_hush(void)
+{
+	uint64_t count;
+
+	/* Another worker may have been first: nothing is left then. */
+	if (read(bell, &count, sizeof(count)) < 0)
+		return;
+}
+
+void shared_wait(long more)
+{
+	mine->waiting += more;
+	atomic_fetch_add(&shared->waiting, more);
+}
+
+bool shared_in_use(void)
+{
+	int i;
+
+	for (i = 0; i < shared->workers; i++)
+		if (shared->worker[i].connections > 0)
+			return true;
+	return shared->running > 0;
+}
+
+int64_t histogram_bound(int bucket)
+{
+	if (bucket == SHARED_BUCKETS - 1)
+		return INT64_MAX;
+	return (int64_t)64 << (2 * bucket);
+}
+
+void histogram_add(struct histogram *histogram, int64_t us)
+{
+	int bucket = 0;
+
+	while (us > histogram_bound(bucket))
+		bucket++;
+	histogram->bucket[bucket]++;
+	histogram->sum_us += (uint64_t)us;
+}

@@ -1,0 +1,47 @@
+#ifndef SPAWN_H
+#define SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/*
+ * Starts one process: the only file that knows how. Everything that the new
+ * process needs is prepared before, so that between vfork(2) and execve(2) it
+ * makes system calls and nothing else.
+ */
+
+enum spawn_step {
+	SPAWN_FORK,
+	SPAWN_FOLDER,
+	SPAWN_FILES,
+	SPAWN_LIMIT,
+	SPAWN_OWNER,
+	SPAWN_EXEC,
+};
+
+struct spawn {
+	const char *path;
+	char *const *argv;
+	char *const *envp;
+	int folder;   /* a descriptor: the working directory */
+	int files[3]; /* become fds 0, 1, 2; each is 3 or more */
+	bool change_owner;
+	uid_t uid;
+	gid_t gid;
+
+	enum spawn_step step; /* set on failure: what failed */
+	int error;	      /* and its errno */
+};
+
+/*
+ * Starts the program in a process group of its own, with no signal blocked,
+ * the resource limits of the settings, and no descriptors but the three. The
+ * caller keeps all descriptors. Returns its pid, or -1 with step and error
+ * set and no process left.
+ *
+ * The wrapper blocks all signals and leaves their actions at the default: a
+ * program inherits those.
+ */
+pid_t spawn_start(struct spawn *spawn);
+
+#endif

@@ -1,0 +1,152 @@
+/*
+ * workers: the parent of several serve().
+ */
+#include "workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "notify.h"
+#include "serve.h"
+#include "settings.h"
+#include "shared.h"
+
+#define HURRY_S 1 /* a worker that dies sooner is replaced after so long */
+
+static struct listener *listeners;
+static int listener_count;
+static bool stopping;
+
+static void start_worker(int i)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid < 0) {
+		note("cannot start a worker: %s", strerror(errno));
+		return;
+	}
+	if (pid > 0) {
+		atomic_store(&shared->worker[i].pid, pid);
+		return;
+	}
+	/* Without the parent nobody could stop it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(0);
+	shared_take(i);
+	_exit(serve(listeners, listener_count));
+}
+
+static int find_worker(pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < shared->workers; i++)
+		if (atomic_load(&shared->worker[i].pid) == pid)
+			return i;
+	return -1;
+}
+
+static void say_death(int i, pid_t pid, int status)
+{
+	shared->worker_deaths++;
+	if (WIFSIGNALED(status))
+		note("worker %d (pid %ld) was killed by signal %d; another "
+		     "takes its place",
+		     i, (long)pid, WTERMSIG(status));
+	else
+		note("worker %d (pid %ld) ended with exit status %d; another "
+		     "takes its place",
+		     i, (long)pid, WEXITSTATUS(status));
+}
+
+/* Reaps and replaces; returns whether any worker is left. */
+static bool reap(void)
+{
+	pid_t pid;
+	int status;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		int i = find_worker(pid);
+
+		if (i < 0)
+			continue;
+		shared_return(i);
+		if (!stopping)
+			say_death(i, pid, status);
+	}
+	return pid == 0 || errno != ECHILD;
+}
+
+static bool start_missing(void)
+{
+	bool missing = false;
+	int i;
+
+	for (i = 0; i < shared->workers; i++) {
+		if (atomic_load(&shared->worker[i].pid) == 0)
+			start_worker(i);
+		if (atomic_load(&shared->worker[i].pid) == 0)
+			missing = true;
+	}
+	return missing;
+}
+
+static void pass_on(int number)
+{
+	int i;
+
+	stopping = true;
+	for (i = 0; i < shared->workers; i++) {
+		pid_t pid = atomic_load(&shared->worker[i].pid);
+
+		if (pid > 0)
+			kill(pid, number);
+	}
+}
+
+static int wait_signal(const sigset_t *handled, bool hurry)
+{
+	const struct timespec pause = {.tv_sec = HURRY_S};
+	siginfo_t info;
+
+	return hurry ? sigtimedwait(handled, &info, &pause)
+		     : sigwaitinfo(handled, &info);
+}
+
+int workers_run(struct listener *shared_listeners, int count)
+{
+	time_t last = 0;
+	sigset_t handled;
+
+	listeners = shared_listeners;
+	listener_count = count;
+	serve_signals(&handled);
+	atomic_store(&shared->worker[0].pid, 0);
+	for (;;) {
+		bool hurry = false;
+		int number;
+
+		if (!stopping && time(NULL) - last >= HURRY_S) {
+			hurry = start_missing();
+			last = time(NULL);
+		} else {
+			hurry = !stopping;
+		}
+		number = wait_signal(&handled, hurry);
+		if (number > 0 && number != SIGCHLD &&
+		    (number != SIGHUP || !serve_hup_is_ignored()))
+			pass_on(number);
+		if (!reap() && stopping)
+			return 0;
+	}
+}
