@@ -9,9 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "log.h"
+#include "loop.h"
 #include "settings.h"
 #include "shared.h"
 
@@ -80,7 +81,7 @@ static int complete_env(struct env *env, uint16_t role)
 		return -1;
 	if (env_set(env, "FCGI_ROLE", role_name(role)) < 0)
 		return -1;
-	if (set.whole_env && add_whole_env(env) < 0)
+	if (set.fcgiwrap && add_whole_env(env) < 0)
 		return -1;
 	for (i = 0; i < set.env.count; i++)
 		if (env_put(env, set.env.word[i]) < 0)
@@ -129,12 +130,24 @@ static int open_pipes(struct pipes *pipes)
 	return -1;
 }
 
-static int64_t clock_us(void)
+/* fcgiwrap's way to choose another working directory than the program's. */
+static int change_folder(struct program *program, const struct env *env)
 {
-	struct timespec t;
+	const char *wish = set.fcgiwrap ? env_get(env, "FCGI_CHDIR") : NULL;
+	int fd;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	if (!wish)
+		return program->folder;
+	if (strcmp(wish, "-") == 0)
+		return -1;
+	fd = open(wish, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		note("FCGI_CHDIR %s: %s", wish, strerror(errno));
+		return program->folder;
+	}
+	close(program->folder);
+	program->folder = fd;
+	return fd;
 }
 
 static int start(struct launch *launch, struct program *program,
@@ -142,8 +155,11 @@ static int start(struct launch *launch, struct program *program,
 {
 	struct spawn spawn = {.path = program->exec,
 			      .argv = program->argv,
-			      .folder = program->folder};
-	int64_t begun = clock_us();
+			      .folder = change_folder(program, env),
+			      .change_owner = set.as_owner > 0,
+			      .uid = program->uid,
+			      .gid = program->gid};
+	int64_t begun = loop_clock_us();
 
 	spawn.envp = env_list(env);
 	if (!spawn.envp)
@@ -155,7 +171,7 @@ static int start(struct launch *launch, struct program *program,
 		snprintf(launch->why, sizeof(launch->why), "%s", program->why);
 		return -1;
 	}
-	histogram_add(&shared->spawn_time, clock_us() - begun);
+	histogram_add(&shared->spawn_time, loop_clock_us() - begun);
 	return 0;
 }
 

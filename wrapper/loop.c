@@ -27,12 +27,17 @@ static struct task **last_task = &first_task;
 static struct freed *freed;
 static unsigned turn;
 
-static void read_clock(void)
+int64_t loop_clock_us(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	now_ms = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static void read_clock(void)
+{
+	now_ms = loop_clock_us() / 1000;
 }
 
 int loop_open(void)

@@ -20,6 +20,8 @@ void privilege_check(void)
 {
 	const char *why;
 
+	if (set.as_owner && geteuid() != 0)
+		die(1, "-as-owner: only root can run programs as others");
 	if (!set.user)
 		return;
 	why = listen_owner(set.user, &set.uid, &set.gid);

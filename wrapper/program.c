@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "owner.h"
 #include "settings.h"
 
 /* A path that a request asks for, and what is there. */
@@ -228,7 +229,7 @@ static int open_folder(struct program *program)
 /* Whether it matters who could have put what where. */
 static bool is_strict(void)
 {
-	return set.root || set.allow.count || set.as_owner;
+	return (set.root || set.allow.count || set.as_owner) && !set.fcgiwrap;
 }
 
 static bool is_below(const char *path, const char *root)
@@ -246,6 +247,23 @@ static bool is_allowed(const char *path)
 		if (strcmp(path, set.allow.word[i]) == 0)
 			return true;
 	return set.allow.count == 0;
+}
+
+static int check_owner(struct program *program, const struct stat *file)
+{
+	struct stat folder;
+	const char *why;
+
+	if (!set.as_owner)
+		return 0;
+	if (fstat(program->folder, &folder) < 0)
+		return refuse_errno(program, program->path);
+	why = owner_refuses(file, &folder);
+	if (why)
+		return refuse(program, 403, program->path, why);
+	program->uid = file->st_uid;
+	program->gid = file->st_gid;
+	return 0;
 }
 
 /* The checks are of the file that was opened; that the folder still has this
@@ -267,9 +285,7 @@ static int check(struct program *program, const struct lookup *lookup)
 	    st.st_ino != lookup->st.st_ino || st.st_dev != lookup->st.st_dev)
 		return refuse(program, 404, program->path,
 			      "it has changed while it was looked at");
-	program->uid = st.st_uid;
-	program->gid = st.st_gid;
-	return 0;
+	return check_owner(program, &st);
 }
 
 static const struct handler *handler_of(const char *path)
@@ -387,12 +403,21 @@ static int find(struct program *program, struct lookup *lookup, struct env *env)
 
 static int from_command_line(struct program *program)
 {
+	struct stat st;
+	int status;
+
 	program->path = strdup(set.program[0]);
 	if (!program->path)
 		return refuse_errno(program, set.program[0]);
 	program->exec = program->path;
 	program->argv = set.program;
-	return open_folder(program);
+	status = open_folder(program);
+	if (status || !set.as_owner)
+		return status;
+	if (fstatat(program->folder, program->local, &st, 0) < 0)
+		return refuse_errno(program, program->path);
+	program->exec = program->local;
+	return check_owner(program, &st);
 }
 
 int program_find(struct program *program, struct env *env)

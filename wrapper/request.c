@@ -16,6 +16,7 @@
 #include "log.h"
 #include "settings.h"
 #include "shared.h"
+#include "status.h"
 
 #define LINGER_MS 1000 /* what is left of a program holds a reply so long */
 
@@ -304,7 +305,7 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->role = role;
 	request->owner = owner;
 	request->changed = changed;
-	request->begun_ms = loop_now();
+	request->begun_us = loop_clock_us();
 	body_init(&request->body, in_ready);
 	answer_init(&request->answer, out_ready, err_ready);
 	request->idle.expired = idle_is_over;
@@ -415,6 +416,17 @@ static bool is_nginx(const struct request *request)
 	return name && strncmp(name, "nginx", 5) == 0;
 }
 
+static void say_status_page(struct request *request)
+{
+	request->text = malloc(STATUS_PAGE_MAX);
+	if (request->text)
+		request->text_length =
+			status_page(request->text, &request->env);
+	else
+		request->page = 503;
+	end(request, 0);
+}
+
 void request_params_end(struct request *request)
 {
 	struct env *env = &request->env;
@@ -433,6 +445,10 @@ void request_params_end(struct request *request)
 		     "no memory for a request's variables");
 	if (request->state != REQUEST_BODY)
 		return;
+	if (status_is_asked(env)) {
+		say_status_page(request);
+		return;
+	}
 	request->holds_reply = is_nginx(request);
 	if (request->role == FCGI_AUTHORIZER) {
 		request->stdin_ended = true;
@@ -591,6 +607,9 @@ static void say_end(struct request *request, struct out *out)
 	if (request->page)
 		out_record(out, FCGI_STDOUT, request->id, page,
 			   reply_page(page, request->page));
+	if (request->text)
+		out_record(out, FCGI_STDOUT, request->id, request->text,
+			   request->text_length);
 	out_record(out, FCGI_STDOUT, request->id, NULL, 0);
 	if (answer->err_opened)
 		out_record(out, FCGI_STDERR, request->id, NULL, 0);
@@ -622,7 +641,7 @@ enum request_turn request_turn(struct request *request, struct out *out)
 	}
 	if (request->state != REQUEST_ENDING)
 		return result == ANSWER_MORE ? TURN_MORE : TURN_IDLE;
-	if (out_space(out) < ANSWER_SPACE / 2)
+	if (out_space(out) < ANSWER_SPACE / 2 + request->text_length)
 		return TURN_MORE;
 	say_end(request, out);
 	return TURN_OVER;
@@ -634,8 +653,8 @@ static void log_request(const struct request *request)
 	     name_of(request), request->page,
 	     (unsigned long long)request->body.size,
 	     (unsigned long long)request->answer.bytes,
-	     (long long)(loop_now() - request->begun_ms), "appStatus",
-	     request->app_status);
+	     (long long)(loop_clock_us() - request->begun_us) / 1000,
+	     "appStatus", request->app_status);
 }
 
 void request_close(struct request *request)
@@ -658,10 +677,11 @@ void request_close(struct request *request)
 		answer_close(&request->answer);
 	env_free(&request->env);
 	histogram_add(&shared->request_time,
-		      (loop_now() - request->begun_ms) * 1000);
+		      loop_clock_us() - request->begun_us);
 	shared->bytes_out += request->answer.bytes;
 	mine->requests--;
 	free(request->name);
 	free(request->why);
+	free(request->text);
 	loop_free(request);
 }

@@ -61,14 +61,16 @@ struct request {
 	struct child *child;
 	char *name; /* the program's path; owned */
 
-	int page;	     /* ENDING: the HTTP status to say, or 0 */
+	int page;   /* ENDING: the HTTP status to say, or 0 */
+	char *text; /* ENDING: a whole reply; owned */
+	size_t text_length;
 	char *why;	     /* ENDING: a line for FCGI_STDERR; owned */
 	uint32_t app_status; /* ENDING */
 
 	struct timer idle; /* -timeout */
 	struct timer wall; /* -max-time */
 	struct timer linger;
-	int64_t begun_ms;
+	int64_t begun_us;
 };
 
 /* Once, after the settings are known. */

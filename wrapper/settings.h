@@ -60,7 +60,7 @@ struct settings {
 	int limits;
 
 	struct words env; /* NAME=VALUE */
-	bool whole_env;	  /* fcgiwrap: all of its own environment */
+	bool fcgiwrap;	  /* its habits: own environment, FCGI_CHDIR */
 	enum stderr_mode stderr_mode;
 
 	const char *user; /* USER[:GROUP] */

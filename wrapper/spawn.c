@@ -55,7 +55,7 @@ static enum spawn_step become(const struct spawn *spawn)
 	sigset_t none;
 
 	setpgid(0, 0);
-	if (fchdir(spawn->folder) < 0)
+	if (spawn->folder >= 0 && fchdir(spawn->folder) < 0)
 		return SPAWN_FOLDER;
 	if (set_files(spawn) < 0)
 		return SPAWN_FILES;

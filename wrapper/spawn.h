@@ -23,7 +23,7 @@ struct spawn {
 	const char *path;
 	char *const *argv;
 	char *const *envp;
-	int folder;   /* a descriptor: the working directory */
+	int folder;   /* the working directory; -1: the wrapper's own */
 	int files[3]; /* become fds 0, 1, 2; each is 3 or more */
 	bool change_owner;
 	uid_t uid;

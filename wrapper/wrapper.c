@@ -203,8 +203,12 @@ const struct opt wrapper_options[] = {
 	 AT(user)},
 	{"chroot", "DIR", "change the root folder after listening", OPT_WORD,
 	 AT(chroot)},
+	{"as-owner", "MINUID", "run each program as the owner of its file",
+	 OPT_NUMBER, AT(as_owner), .min = 1, .max = 0x7fffffff},
 	{"spool", "DIR", "folder of bodies that wait ($TMPDIR or /tmp)",
 	 OPT_WORD, AT(spool)},
+	{"status", "PATH", "SCRIPT_NAME of the status page", OPT_WORD,
+	 AT(status)},
 	{"daemon", NULL, "go to the background", OPT_FLAG, AT(daemon)},
 	{"pidfile", "FILE", "write the process id there", OPT_WORD,
 	 AT(pidfile)},
@@ -218,7 +222,8 @@ static int listener_count;
 /* Who can reach a TCP port must not choose freely what is run. */
 static bool is_restricted(void)
 {
-	return set.program || set.root || set.allow.count || set.handlers;
+	return set.program || set.root || set.allow.count || set.handlers ||
+	       set.fcgiwrap;
 }
 
 static void refuse_open_tcp(const char *where)
@@ -242,6 +247,9 @@ static void check_settings(void)
 	if (set.program && (set.root || set.allow.count || set.handlers))
 		opt_usage("PROGRAM is run whatever the request names: -root, "
 			  "-allow and -handler cannot go with it");
+	if (set.as_owner && set.user)
+		opt_usage("-as-owner needs root to become others: it cannot "
+			  "go with -user");
 	if (set.socket.mode & 0002)
 		note("warning: -mode %o lets every user of this machine run "
 		     "programs as this one",
@@ -292,6 +300,8 @@ static const char *resolve(const char *option, const char *path)
 {
 	char *resolved = realpath(path, NULL);
 
+	if (!resolved && set.fcgiwrap)
+		return path;
 	if (!resolved)
 		die(1, "%s %s: %s", option, path, strerror(errno));
 	return resolved;
@@ -397,7 +407,7 @@ static void start_up(void)
 		    strerror(errno));
 }
 
-static int wrapper_run(void)
+int wrapper_run(void)
 {
 	int status;
 	int i;
@@ -422,9 +432,4 @@ int wrapper_main(int argc, char **argv)
 	settle_program(argv + first);
 	check_settings();
 	return wrapper_run();
-}
-
-int fcgiwrap_main(int argc, char **argv)
-{
-	return wrapper_main(argc, argv);
 }

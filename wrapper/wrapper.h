@@ -8,6 +8,9 @@ extern const struct opt wrapper_options[];
 /* The wrapper, from its command line to its end. Returns the exit status. */
 int wrapper_main(int argc, char **argv);
 
+/* The same from filled settings on. */
+int wrapper_run(void);
+
 /* The same under fcgiwrap's name, options and habits. */
 int fcgiwrap_main(int argc, char **argv);
 

@@ -1,0 +1,14 @@
+#ifndef OWNER_H
+#define OWNER_H
+
+#include <sys/stat.h>
+
+/*
+ * -as-owner: whether a program may run as the owner of its file, by checks
+ * like suEXEC's. Pure judgement of two stat(2) results.
+ */
+
+/* Returns NULL, or why not. */
+const char *owner_refuses(const struct stat *file, const struct stat *folder);
+
+#endif

@@ -1,0 +1,288 @@
+/*
+ * status: what goes on inside, for people and for monitoring.
+ */
+#include "status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "settings.h"
+#include "shared.h"
+
+enum format {
+	FORMAT_TEXT,
+	FORMAT_JSON,
+	FORMAT_METRICS,
+};
+
+struct page {
+	char *text;
+	size_t used;
+	enum format format;
+	bool first; /* JSON: no comma before the next */
+};
+
+/* The page has room for all there is; what would not fit is cut. */
+static void add(struct page *page, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void add(struct page *page, const char *format, ...)
+{
+	size_t room = STATUS_PAGE_MAX - page->used;
+	va_list args;
+	int length;
+
+	va_start(args, format);
+	length = vsnprintf(page->text + page->used, room, format, args);
+	va_end(args);
+	if (length > 0)
+		page->used += (size_t)length < room ? (size_t)length : room - 1;
+}
+
+/* A number of its own, or one of several that a label tells apart. */
+static void add_number(struct page *page, const char *name, const char *label,
+		       const char *value, const char *suffix,
+		       unsigned long long number)
+{
+	switch (page->format) {
+	case FORMAT_TEXT:
+		add(page, "%s%s%s: %llu\n", name, label ? " " : "",
+		    label ? value : "", number);
+		break;
+	case FORMAT_JSON:
+		add(page, "%s\"%s%s%s\": %llu", page->first ? "" : ",\n ", name,
+		    label ? "_" : "", label ? value : "", number);
+		page->first = false;
+		break;
+	case FORMAT_METRICS:
+		if (label)
+			add(page, "cgi_fcgi_%s%s{%s=\"%s\"} %llu\n", name,
+			    suffix, label, value, number);
+		else
+			add(page, "cgi_fcgi_%s%s %llu\n", name, suffix, number);
+		break;
+	}
+}
+
+static void add_head(struct page *page, const char *name, const char *type,
+		     const char *help)
+{
+	if (page->format == FORMAT_METRICS)
+		add(page, "# TYPE cgi_fcgi_%s %s\n# HELP cgi_fcgi_%s %s.\n",
+		    name, type, name, help);
+}
+
+static void add_gauge(struct page *page, const char *name, const char *help,
+		      long number)
+{
+	add_head(page, name, "gauge", help);
+	add_number(page, name, NULL, NULL, "",
+		   number > 0 ? (unsigned long long)number : 0);
+}
+
+static void add_counter(struct page *page, const char *name, const char *help,
+			uint64_t number)
+{
+	add_head(page, name, "counter", help);
+	add_number(page, name, NULL, NULL, "_total", number);
+}
+
+static void add_labelled(struct page *page, const char *name, const char *help,
+			 const char *label, const char *const *values,
+			 const shared_count *numbers, int count)
+{
+	int i;
+
+	add_head(page, name, "counter", help);
+	for (i = 0; i < count; i++)
+		add_number(page, name, label, values[i], "_total", numbers[i]);
+}
+
+static void add_buckets(struct page *page, const char *name,
+			const struct histogram *histogram, uint64_t total)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < SHARED_BUCKETS; i++) {
+		char bound[24] = "+Inf";
+
+		sum += histogram->bucket[i];
+		if (i < SHARED_BUCKETS - 1)
+			snprintf(bound, sizeof(bound), "%.6f",
+				 (double)histogram_bound(i) / 1e6);
+		add(page, "cgi_fcgi_%s_bucket{le=\"%s\"} %llu\n", name, bound,
+		    (unsigned long long)sum);
+	}
+	add(page, "cgi_fcgi_%s_sum %.6f\ncgi_fcgi_%s_count %llu\n", name,
+	    (double)histogram->sum_us / 1e6, name, (unsigned long long)total);
+}
+
+/* The bucket's bound below which so many of a hundred lie. */
+static double percentile(const struct histogram *histogram, uint64_t total,
+			 unsigned percent)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = 0; i < SHARED_BUCKETS - 1; i++) {
+		sum += histogram->bucket[i];
+		if (sum * 100 >= total * percent)
+			break;
+	}
+	return (double)histogram_bound(i) / 1e6;
+}
+
+static void add_histogram(struct page *page, const char *name, const char *help,
+			  const struct histogram *histogram)
+{
+	uint64_t total = 0;
+	double mean;
+	int i;
+
+	for (i = 0; i < SHARED_BUCKETS; i++)
+		total += histogram->bucket[i];
+	mean = total ? (double)histogram->sum_us / 1e6 / (double)total : 0;
+	add_head(page, name, "histogram", help);
+	switch (page->format) {
+	case FORMAT_METRICS:
+		add_buckets(page, name, histogram, total);
+		break;
+	case FORMAT_TEXT:
+		add(page,
+		    "%s: mean %.6f, half below %.6f, 99 of 100 below "
+		    "%.6f\n",
+		    name, mean, percentile(histogram, total, 50),
+		    percentile(histogram, total, 99));
+		break;
+	case FORMAT_JSON:
+		add(page,
+		    ",\n \"%s\": {\"count\": %llu, \"mean\": %.6f, "
+		    "\"p50_below\": %.6f, \"p99_below\": %.6f}",
+		    name, (unsigned long long)total, mean,
+		    percentile(histogram, total, 50),
+		    percentile(histogram, total, 99));
+		break;
+	}
+}
+
+static long sum_of(size_t offset)
+{
+	long sum = 0;
+	int i;
+
+	for (i = 0; i < shared->workers; i++)
+		sum += *(_Atomic long *)(void *)((char *)&shared->worker[i] +
+						 offset);
+	return sum;
+}
+
+static void add_now(struct page *page)
+{
+	add_gauge(page, "uptime_seconds", "Time since the start",
+		  (long)((int64_t)time(NULL) - shared->started));
+	add_gauge(page, "workers", "Event-loop processes", shared->workers);
+	add_gauge(page, "connections", "Connections from web servers",
+		  sum_of(offsetof(struct shared_worker, connections)));
+	add_gauge(page, "active", "Requests in hand",
+		  sum_of(offsetof(struct shared_worker, requests)));
+	add_gauge(page, "running", "Programs running", shared->running);
+	add_gauge(page, "queued", "Requests that wait for their turn",
+		  shared->waiting);
+}
+
+static void add_totals(struct page *page)
+{
+	static const char *const failed[FAILED_KINDS] = {
+		[FAILED_NOT_FOUND] = "not_found",
+		[FAILED_FORBIDDEN] = "forbidden",
+		[FAILED_EXEC] = "exec",
+		[FAILED_RESOURCE] = "resource",
+		[FAILED_REPLY] = "reply",
+		[FAILED_SIGNAL] = "signal",
+		[FAILED_REQUEST] = "request",
+		[FAILED_BODY] = "body",
+	};
+	static const char *const killed[KILLED_KINDS] = {
+		[KILLED_TIMEOUT] = "timeout",
+		[KILLED_MAX_TIME] = "max_time",
+		[KILLED_ABORTED] = "aborted",
+	};
+
+	add_counter(page, "accepted", "Connections accepted", shared->accepted);
+	add_counter(page, "requests", "Requests begun", shared->requests);
+	add_counter(page, "refused", "Requests refused by -queue",
+		    shared->refused);
+	add_counter(page, "protocol_errors", "Connections that broke FastCGI",
+		    shared->protocol_errors);
+	add_counter(page, "bytes_in", "Bytes of bodies", shared->bytes_in);
+	add_counter(page, "bytes_out", "Bytes of replies", shared->bytes_out);
+	add_counter(page, "worker_deaths", "Workers that died",
+		    shared->worker_deaths);
+	add_labelled(page, "failed", "Requests that failed", "cause", failed,
+		     shared->failed, FAILED_KINDS);
+	add_labelled(page, "killed", "Programs ended by the wrapper", "cause",
+		     killed, shared->killed, KILLED_KINDS);
+	add_histogram(page, "spawn_seconds", "Time to start a program",
+		      &shared->spawn_time);
+	add_histogram(page, "request_seconds", "Time of a request",
+		      &shared->request_time);
+}
+
+static bool is_ping(const char *name)
+{
+	return strcmp(name + strlen(set.status), "/ping") == 0;
+}
+
+bool status_is_asked(const struct env *env)
+{
+	const char *name = set.status ? env_get(env, "SCRIPT_NAME") : NULL;
+	size_t length = set.status ? strlen(set.status) : 0;
+
+	return name && strncmp(name, set.status, length) == 0 &&
+	       (!name[length] || is_ping(name));
+}
+
+size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
+{
+	static const char *const types[] = {
+		[FORMAT_TEXT] = "text/plain; charset=utf-8",
+		[FORMAT_JSON] = "application/json",
+		[FORMAT_METRICS] = "application/openmetrics-text; "
+				   "version=1.0.0; charset=utf-8",
+	};
+	const char *query = env_get(env, "QUERY_STRING");
+	struct page page = {.text = text, .first = true};
+
+	if (query && strcmp(query, "json") == 0)
+		page.format = FORMAT_JSON;
+	else if (query && strcmp(query, "openmetrics") == 0)
+		page.format = FORMAT_METRICS;
+	add(&page, "Content-Type: %s\r\nCache-Control: no-store\r\n\r\n",
+	    types[page.format]);
+	if (is_ping(env_get(env, "SCRIPT_NAME"))) {
+		add(&page, "pong\n");
+		return page.used;
+	}
+	if (page.format == FORMAT_JSON)
+		add(&page, "{");
+	add_now(&page);
+	add_totals(&page);
+	if (page.format == FORMAT_JSON)
+		add(&page, "}\n");
+	if (page.format == FORMAT_METRICS)
+		add(&page, "# EOF\n");
+	return page.used;
+}
+
+void status_line(char *line, size_t size)
+{
+	snprintf(line, size,
+		 "STATUS=%llu requests, %ld in hand, %ld programs running, "
+		 "%ld requests waiting",
+		 (unsigned long long)shared->requests,
+		 sum_of(offsetof(struct shared_worker, requests)),
+		 (long)shared->running, (long)shared->waiting);
+}
