@@ -123,6 +123,8 @@ static void move_output(struct answer *answer, struct out *out, uint16_t id)
 		n = judge(answer, content, n);
 	if (n == 0)
 		return;
+	if (!answer->status)
+		answer->status = reply_status(content, n);
 	out_commit(out, FCGI_STDOUT, id, n);
 	answer->bytes += n;
 }

@@ -30,6 +30,7 @@ struct answer {
 	bool judged;	 /* the first line is one */
 	bool err_opened; /* FCGI_STDERR has begun */
 	bool moved;	 /* since whoever looks at it cleared it */
+	int status;	 /* HTTP's, as far as the first bytes tell it */
 	uint16_t head_have;
 	unsigned char head[REPLY_HEAD_MAX]; /* of a first line not yet whole */
 	const char *program;		    /* for the log */

@@ -37,6 +37,11 @@ void notify_open(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+bool notify_is_open(void)
+{
+	return notify_fd >= 0;
+}
+
 void notify(const char *state)
 {
 	/* A manager that does not listen is no reason to stop working. */

@@ -1,6 +1,8 @@
 #ifndef NOTIFY_H
 #define NOTIFY_H
 
+#include <stdbool.h>
+
 /*
  * Tells a service manager how we are (sd_notify(3)), without its library:
  * one datagram to the socket that NOTIFY_SOCKET names.
@@ -11,5 +13,8 @@ void notify_open(void);
 
 /* Sends one state, such as "READY=1". Nobody there: nothing happens. */
 void notify(const char *state);
+
+/* Whether anybody listens. */
+bool notify_is_open(void);
 
 #endif

@@ -3,11 +3,13 @@
  */
 #include "reply.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* A character of a field name (RFC 3875 §2.2, token). */
-static int is_token(unsigned char c)
+static bool is_token(unsigned char c)
 {
 	return c > ' ' && c < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", c);
 }
@@ -47,6 +49,51 @@ size_t reply_status_line(unsigned char *bytes, size_t n)
 	memcpy(bytes, field, length);
 	memmove(bytes + length, bytes + length + 1, n - length - 1);
 	return n - 1;
+}
+
+static bool has_name(const char *line, size_t n, const char *name)
+{
+	size_t length = strlen(name);
+
+	return n > length && strncasecmp(line, name, length) == 0;
+}
+
+/* The number of three digits that follows blanks; 0 if there is none. */
+static int number_in(const char *text, size_t n)
+{
+	int number = 0;
+	size_t i = 0;
+	size_t end;
+
+	while (i < n && (text[i] == ' ' || text[i] == '\t'))
+		i++;
+	for (end = i + 3; i < end; i++) {
+		if (i >= n || text[i] < '0' || text[i] > '9')
+			return 0;
+		number = number * 10 + text[i] - '0';
+	}
+	return number;
+}
+
+int reply_status(const unsigned char *bytes, size_t n)
+{
+	static const char field[] = "Status:";
+	const size_t length = sizeof(field) - 1;
+	const char *line = (const char *)bytes;
+	const char *end = line + n;
+	int status = 200;
+
+	while (line < end && *line != '\r' && *line != '\n') {
+		const char *stop = memchr(line, '\n', (size_t)(end - line));
+		size_t size = (size_t)((stop ? stop : end) - line);
+
+		if (has_name(line, size, field))
+			return number_in(line + length, size - length);
+		if (has_name(line, size, "Location:"))
+			status = 302;
+		line += size + 1;
+	}
+	return status;
 }
 
 static const char *reason_of(int status)

@@ -25,6 +25,10 @@ enum reply_head reply_judge(const unsigned char *bytes, size_t n);
  * many bytes there are then. */
 size_t reply_status_line(unsigned char *bytes, size_t n);
 
+/* The HTTP status that the header in the first n bytes of a reply gives: by a
+ * Status field, or 302 by a Location field alone, or 200 (§6.3.3). */
+int reply_status(const unsigned char *bytes, size_t n);
+
 /* Writes a whole reply with that HTTP status, which names no path; returns its
  * length. */
 #define REPLY_PAGE_MAX 512

@@ -35,9 +35,16 @@ void request_init(void)
 	timers_init(&linger_timers, LINGER_MS);
 }
 
-static const char *name_of(const struct request *request)
+/* Its program and pid, as log lines name it. Valid until the next call. */
+static const char *who(const struct request *request)
 {
-	return request->name ? request->name : "a request";
+	static char text[400];
+
+	if (!request->name)
+		return "a request";
+	snprintf(text, sizeof(text), "%.300s[%ld]", request->name,
+		 (long)request->answer.pid);
+	return text;
 }
 
 static void touch(struct request *request)
@@ -128,7 +135,7 @@ static void fail_by_status(struct request *request)
 	bool silent = request->answer.bytes == 0;
 
 	say_status(status, sizeof(status), request->wait_status);
-	snprintf(why, sizeof(why), "%.300s: %s%s", name_of(request), status,
+	snprintf(why, sizeof(why), "%.300s: %s%s", who(request), status,
 		 silent ? " and printed nothing"
 			: " in the middle of its reply");
 	fail(request, 500, app_status_of(request->wait_status),
@@ -144,8 +151,7 @@ static void fail_by_head(struct request *request)
 
 	snprintf(why, sizeof(why),
 		 "%.300s: its output begins with no header field: \"%.*s\"",
-		 name_of(request), (int)shown,
-		 (const char *)request->answer.head);
+		 who(request), (int)shown, (const char *)request->answer.head);
 	fail(request, 500,
 	     request->exited ? app_status_of(request->wait_status) : 0,
 	     FAILED_REPLY, why);
@@ -189,7 +195,7 @@ static void settle_closed(struct request *request)
 	snprintf(why, sizeof(why),
 		 "%.300s: closed its stdout and had printed "
 		 "nothing",
-		 name_of(request));
+		 who(request));
 	fail(request, 500, 0, FAILED_REPLY, why);
 }
 
@@ -228,7 +234,7 @@ static void end_by_limit(struct request *request, enum shared_killed kind,
 	char why[PROGRAM_WHY_MAX];
 
 	snprintf(why, sizeof(why), "%.300s: ended: %s of %ld.%03ld s is over",
-		 name_of(request), limit, ms / 1000, ms % 1000);
+		 who(request), limit, ms / 1000, ms % 1000);
 	shared->killed[kind]++;
 	let_go_of_child(request, child_end);
 	note("%s", why);
@@ -465,7 +471,7 @@ static void lose_body(struct request *request)
 
 	snprintf(why, sizeof(why),
 		 "%.300s: the request's body cannot be kept in %.100s: %s",
-		 name_of(request), set.spool, strerror(error));
+		 who(request), set.spool, strerror(error));
 	let_go_of_child(request, child_end);
 	fail(request, error == ENOSPC || error == EDQUOT ? 507 : 500,
 	     128 + SIGTERM, FAILED_BODY, why);
@@ -647,14 +653,19 @@ enum request_turn request_turn(struct request *request, struct out *out)
 	return TURN_OVER;
 }
 
+/* -verbose */
 static void log_request(const struct request *request)
 {
-	note("%s: %d, %llu bytes in, %llu out, %lld ms, %s %u",
-	     name_of(request), request->page,
-	     (unsigned long long)request->body.size,
-	     (unsigned long long)request->answer.bytes,
-	     (long long)(loop_clock_us() - request->begun_us) / 1000,
-	     "appStatus", request->app_status);
+	int status = request->page ? request->page : request->answer.status;
+	int64_t us = loop_clock_us() - request->begun_us;
+
+	note("%s: status %d, %llu bytes in, %llu out, %lld.%03lld s, "
+	     "appStatus %u%s",
+	     who(request), status, (unsigned long long)request->body.size,
+	     (unsigned long long)request->answer.bytes, (long long)us / 1000000,
+	     (long long)us / 1000 % 1000, request->app_status,
+	     request->state == REQUEST_ENDING ? ""
+					      : ", the connection was closed");
 }
 
 void request_close(struct request *request)

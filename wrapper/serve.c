@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -20,13 +21,16 @@
 #include "conn.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
 #include "peers.h"
 #include "request.h"
 #include "settings.h"
 #include "shared.h"
+#include "status.h"
 
-#define ACCEPT_BATCH 16	  /* connections a turn and listener */
-#define REST_MS	     1000 /* without descriptors nothing is accepted so long */
+#define ACCEPT_BATCH 16	   /* connections a turn and listener */
+#define TELL_MS	     10000 /* between two STATUS= lines */
+#define REST_MS	     1000  /* without descriptors nothing is accepted so long */
 
 struct door {
 	struct watch watch;
@@ -37,8 +41,8 @@ static struct door doors[LISTENERS_MAX];
 static int door_count;
 static struct watch signals;
 static struct watch bell;
-static struct timers rest_timers, grace_timers, idle_timers;
-static struct timer rest, grace, idle;
+static struct timers rest_timers, grace_timers, idle_timers, tell_timers;
+static struct timer rest, grace, idle, tell;
 static bool hup_ignored;
 static bool stopping;
 static bool stopped;
@@ -235,6 +239,30 @@ static int watch_all(struct listener *listeners, int count)
 	return 0;
 }
 
+/* Tells the service manager how things are, while there is something new. */
+static void tell_is_over(struct timer *timer)
+{
+	char line[200];
+
+	(void)timer;
+	status_line(line, sizeof(line));
+	notify(line);
+}
+
+/* As many connections as the system lets us have. */
+static void raise_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &set.files) < 0 ||
+	    set.files.rlim_cur == set.files.rlim_max)
+		return;
+	limit = set.files;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		set.files.rlim_cur = set.files.rlim_max;
+}
+
 static void init_all(void)
 {
 	timers_init(&rest_timers, REST_MS);
@@ -243,9 +271,21 @@ static void init_all(void)
 	rest.expired = rest_is_over;
 	grace.expired = grace_is_over;
 	idle.expired = idle_is_over;
+	timers_init(&tell_timers, TELL_MS);
+	tell.expired = tell_is_over;
 	child_init();
 	request_init();
 	conn_init();
+}
+
+static void mind_status(void)
+{
+	static uint64_t told;
+
+	if (!notify_is_open() || tell.next || told == shared->requests)
+		return;
+	told = shared->requests;
+	timer_start(&tell_timers, &tell);
 }
 
 static void mind_idleness(void)
@@ -262,11 +302,13 @@ int serve(struct listener *listeners, int count)
 {
 	if (loop_open() < 0)
 		die(1, "cannot make the event loop: %s", strerror(errno));
+	raise_files();
 	init_all();
 	if (watch_all(listeners, count) < 0)
 		die(1, "cannot watch for events: %s", strerror(errno));
 	while (!stopped) {
 		mind_idleness();
+		mind_status();
 		loop_turn();
 		if (stopping && conn_count() == 0 && child_count() == 0)
 			stopped = true;

@@ -58,6 +58,7 @@ struct settings {
 	long workers;
 	struct limit limit[RLIM_NLIMITS];
 	int limits;
+	struct rlimit files; /* RLIMIT_NOFILE as it was given to us */
 
 	struct words env; /* NAME=VALUE */
 	bool fcgiwrap;	  /* its habits: own environment, FCGI_CHDIR */

@@ -20,6 +20,10 @@ static int set_limits(void)
 {
 	int i;
 
+	/* The wrapper has raised its own for its connections. */
+	if (set.files.rlim_cur < set.files.rlim_max &&
+	    setrlimit(RLIMIT_NOFILE, &set.files) < 0)
+		return -1;
 	for (i = 0; i < set.limits; i++) {
 		struct rlimit limit = {set.limit[i].value, set.limit[i].value};
 
