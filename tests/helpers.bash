@@ -227,12 +227,25 @@ ask() {
 		-include "$@" 3>&-
 }
 
+
 # wire ITEM...: the raw client of tests/wire.c, on $SOCK.
 wire() {
 	"$BUILD/wire" "${ADDR:-$SOCK}" "$@" 3>&-
 }
 
-# program NAME [FILE]: writes stdin to FILE or a program in the test's folder.
+# get FILE [NAME=VALUE]...: one GET through wire, told as `tell 1` tells it.
+get() {
+	local file=$1
+	shift
+	wire "get 1 $file $*" 'end 1' 'tell 1'
+}
+
+# logged TEXT: whether the wrapper's log has a line that holds it.
+logged() {
+	grep -qF -- "$1" "$BATS_TEST_TMPDIR/wrapper.log"
+}
+
+# program NAME: stdin becomes an executable file in the test's folder.
 program() {
 	mkdir -p "$(dirname "$1")"
 	cat >"$1"

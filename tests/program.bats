@@ -1,0 +1,295 @@
+# Which program serves a request, and what its path leaves for PATH_INFO.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	here
+	mkdir -p www/sub
+	cp "$CGI_C/world" www/prog
+	cp "$CGI_C/world" www/program
+	cp "$CGI_C/world" www/sub/prog.cgi
+	echo text >www/plain
+}
+
+# world_of PARAM...: what the program that serves these says of its world, a
+# fact a line.
+world_of() {
+	wire 'begin 1' "params 1 $*" 'params 1' 'stdin 1' 'end 1' 'tell 1' |
+		sed 's/\\n/\n/g'
+}
+
+# paths PARAM... -- SCRIPT_FILENAME SCRIPT_NAME PATH_INFO: what comes of them.
+paths() {
+	local params=()
+	while [ "$1" != -- ]; do
+		params+=("$1")
+		shift
+	done
+	run -0 world_of "${params[@]}"
+	grep -qxF "env SCRIPT_FILENAME=$2" <<<"$output" &&
+		grep -qxF "env SCRIPT_NAME=$3" <<<"$output" || return
+	if [ -n "$4" ]; then
+		grep -qxF "env PATH_INFO=$4" <<<"$output"
+	else
+		run ! grep -q '^env PATH_INFO=.' <<<"$output"
+	fi
+}
+
+# refused STATUS WORD PARAM...: the reply is STATUS, FCGI_STDERR holds WORD in
+# one line, the log has it too, and the reply names no path.
+refused() {
+	local want=$1 word=$2 out err
+	shift 2
+	run -0 world_of "$@"
+	out=$(grep -A 20 ' STDOUT ' <<<"$output" | sed '/STDERR/,$d')
+	err=$(grep ' STDERR ' <<<"$output")
+	[[ $out == *"STDOUT Status: $want"* ]] || return
+	[[ $err == *"$word"* ]] || return
+	logged "$word" || return
+	if [[ $out == *"$BATS_TEST_TMPDIR"* ]]; then
+		return 1
+	fi
+	grep -q '^1 END [0-9]* 0$' <<<"$output"
+}
+
+@test "SCRIPT_FILENAME names the program" {
+	wrapper
+	paths "SCRIPT_FILENAME=$PWD/www/prog" SCRIPT_NAME=/prog -- \
+		"$PWD/www/prog" /prog ''
+}
+
+@test "without SCRIPT_FILENAME it is DOCUMENT_ROOT and SCRIPT_NAME" {
+	wrapper
+	paths "DOCUMENT_ROOT=$PWD/www" SCRIPT_NAME=/sub/prog.cgi -- \
+		"$PWD/www/sub/prog.cgi" /sub/prog.cgi ''
+	paths "DOCUMENT_ROOT=$PWD/www/" SCRIPT_NAME=/prog/more -- \
+		"$PWD/www//prog" /prog /more ||
+		paths "DOCUMENT_ROOT=$PWD/www/" SCRIPT_NAME=/prog/more -- \
+			"$PWD/www/prog" /prog /more
+}
+
+@test "PROGRAM of the command line runs whatever the request names" {
+	wrapper "$CGI_C/world" one 'two words'
+	run -0 world_of SCRIPT_FILENAME=/no/such SCRIPT_NAME=/no PATH_INFO=/x
+	grep -qxF 'argv[1]=one' <<<"$output"
+	grep -qxF 'argv[2]=two words' <<<"$output"
+	grep -qxF 'env PATH_INFO=/x' <<<"$output"
+	run -0 world_of A=B
+	grep -qxF 'env A=B' <<<"$output"
+}
+
+@test "what follows the first existing file is PATH_INFO (RFC 3875 4.1.5)" {
+	wrapper
+	local f=$PWD/www
+	paths "SCRIPT_FILENAME=$f/prog/a/b" SCRIPT_NAME=/prog/a/b -- \
+		"$f/prog" /prog /a/b
+	paths "SCRIPT_FILENAME=$f/sub/prog.cgi/a" SCRIPT_NAME=/x/prog.cgi/a -- \
+		"$f/sub/prog.cgi" /x/prog.cgi /a
+	paths "SCRIPT_FILENAME=$f/prog/" SCRIPT_NAME=/prog/ -- \
+		"$f/prog" /prog /
+	paths "SCRIPT_FILENAME=$f/prog//a//" SCRIPT_NAME=/prog//a// -- \
+		"$f/prog" /prog //a//
+}
+
+@test "a program whose name begins like another's is its own" {
+	wrapper
+	local f=$PWD/www
+	paths "SCRIPT_FILENAME=$f/program/x" SCRIPT_NAME=/program/x -- \
+		"$f/program" /program /x
+	paths "SCRIPT_FILENAME=$f/prog/ram" SCRIPT_NAME=/prog/ram -- \
+		"$f/prog" /prog /ram
+	refused 404 programme "SCRIPT_FILENAME=$f/programme"
+}
+
+@test "percent signs, blanks, newlines, UTF-8 and dots in PATH_INFO stay as they came" {
+	wrapper
+	local f=$PWD/www info
+	for info in '/%2e%2e/%00' '/a\sb' '/é/ü' '/../../etc' '/a/./b' '/*?[x]' \
+		'/;ls|&$HOME' '/+=&'; do
+		paths "SCRIPT_FILENAME=$f/prog$info" "SCRIPT_NAME=/prog$info" \
+			-- "$f/prog" /prog "${info//\\s/ }"
+	done
+	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$f/prog/a\\nb" \
+		'params 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'PATH_INFO=/a\nb\n'* ]]
+}
+
+@test "a program's own name may have blanks, newlines, percent signs, UTF-8 and quotes" {
+	wrapper
+	local name
+	for name in 'a b' 'é' '50%' "it's" '"q"' '-rf' '$x' '*'; do
+		cp "$CGI_C/world" "www/$name"
+		paths "SCRIPT_FILENAME=$PWD/www/${name// /\\s}/x" \
+			"SCRIPT_NAME=/${name// /\\s}/x" -- \
+			"$PWD/www/$name" "/$name" /x
+	done
+	cp "$CGI_C/world" www/$'new\nline'
+	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$PWD/www/new\\nline" \
+		'params 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'1 END 0 0'* ]]
+}
+
+@test "PATH_TRANSLATED is DOCUMENT_ROOT and PATH_INFO (RFC 3875 4.1.6)" {
+	wrapper
+	run -0 world_of "DOCUMENT_ROOT=$PWD/www" \
+		"SCRIPT_FILENAME=$PWD/www/prog/a/b" SCRIPT_NAME=/prog/a/b
+	grep -qxF "env PATH_TRANSLATED=$PWD/www/a/b" <<<"$output"
+}
+
+@test "a PATH_INFO that the server sent for an existing file stays as sent" {
+	wrapper
+	paths "SCRIPT_FILENAME=$PWD/www/prog" SCRIPT_NAME=/prog \
+		PATH_INFO=/other -- "$PWD/www/prog" /prog /other
+}
+
+@test "Apache's proxy:fcgi:// prefix on SCRIPT_FILENAME is taken off" {
+	wrapper
+	paths "SCRIPT_FILENAME=proxy:fcgi://localhost$PWD/www/prog" \
+		SCRIPT_NAME=/prog -- "$PWD/www/prog" /prog ''
+	paths "SCRIPT_FILENAME=proxy:fcgi://127.0.0.1:9000$PWD/www/prog/x" \
+		SCRIPT_NAME=/prog/x -- "$PWD/www/prog" /prog /x
+}
+
+@test "no name at all, a relative one, an empty one, one with a NUL: refused, with the variable's name" {
+	wrapper
+	refused 404 SCRIPT_FILENAME A=B || refused 403 SCRIPT_FILENAME A=B ||
+		refused 400 SCRIPT_FILENAME A=B || refused 500 SCRIPT_FILENAME A=B
+	run -0 world_of SCRIPT_FILENAME=www/prog
+	[[ $output == *"STDOUT Status: 40"* ]] || [[ $output == *"Status: 500"* ]]
+	run -0 world_of "SCRIPT_FILENAME=$PWD/www/prog\\0.cgi"
+	[[ $output != *"argv[0]"* ]]
+	[[ $output == *"STDOUT Status: "* ]]
+}
+
+@test "a program that is not there is a 404 that says which part of the path failed" {
+	wrapper
+	refused 404 "$PWD/www/nothing" "SCRIPT_FILENAME=$PWD/www/nothing"
+	refused 404 "$PWD/no" "SCRIPT_FILENAME=$PWD/no/such/thing"
+}
+
+@test "a folder, a file that is not executable, a device: 403" {
+	wrapper
+	refused 403 "$PWD/www/sub" "SCRIPT_FILENAME=$PWD/www/sub"
+	refused 403 "$PWD/www/plain" "SCRIPT_FILENAME=$PWD/www/plain"
+	refused 403 /dev/null SCRIPT_FILENAME=/dev/null
+	mkfifo www/fifo
+	chmod +x www/fifo
+	refused 403 "$PWD/www/fifo" "SCRIPT_FILENAME=$PWD/www/fifo"
+}
+
+@test "a path of 5000 bytes is refused, not cut" {
+	wrapper
+	local long
+	long=$(printf '/x%.0s' {1..2500})
+	run -0 world_of "SCRIPT_FILENAME=$PWD/www/prog$long" SCRIPT_NAME=/p
+	[[ $output == *'STDOUT Status: '* || $output == *"PATH_INFO=$long"* ]]
+}
+
+@test "exec's failures are 500s, each told apart in the log" {
+	wrapper
+	program www/nointerp <<<'#!/no/such/interpreter'
+	program www/crlf < <(printf '#!/bin/sh\r\necho\r\n')
+	program www/nobang <<<'echo hello'
+	program www/empty </dev/null
+	refused 500 /no/such/interpreter "SCRIPT_FILENAME=$PWD/www/nointerp"
+	refused 500 CR "SCRIPT_FILENAME=$PWD/www/crlf" ||
+		refused 500 carriage "SCRIPT_FILENAME=$PWD/www/crlf"
+	refused 500 '#!' "SCRIPT_FILENAME=$PWD/www/nobang"
+	refused 500 "$PWD/www/empty" "SCRIPT_FILENAME=$PWD/www/empty"
+	[ "$(sort -u wrapper.log | grep -c "$PWD/www")" -ge 4 ]
+}
+
+@test "-root runs only what lies below it when every link is resolved" {
+	mkdir outside
+	cp "$CGI_C/world" outside/prog
+	ln -s "$PWD/outside/prog" www/out
+	ln -s ../outside www/outdir
+	ln -s prog www/in
+	ln -s "$PWD/www/prog" outside/in
+	cp -r www www2
+	wrapper -root "$PWD/www"
+	paths "SCRIPT_FILENAME=$PWD/www/in/x" SCRIPT_NAME=/in/x -- \
+		"$PWD/www/in" /in /x ||
+		paths "SCRIPT_FILENAME=$PWD/www/in/x" SCRIPT_NAME=/in/x -- \
+			"$PWD/www/prog" /in /x
+	refused 403 outside "SCRIPT_FILENAME=$PWD/www/out"
+	refused 403 outside "SCRIPT_FILENAME=$PWD/www/outdir/prog"
+	refused 403 outside "SCRIPT_FILENAME=$PWD/www/../outside/prog"
+	refused 403 root "SCRIPT_FILENAME=$PWD/www2/prog"
+	refused 403 root SCRIPT_FILENAME=/bin/sh
+	run -0 world_of "SCRIPT_FILENAME=$PWD/outside/in"
+	[[ $output == *'argv[0]'* ]]
+}
+
+@test "-root may be a link itself, or have a slash at its end" {
+	ln -s www rootlink
+	wrapper -root "$PWD/rootlink/"
+	run -0 world_of "SCRIPT_FILENAME=$PWD/www/prog"
+	[[ $output == *'argv[0]'* ]]
+	run -0 world_of "SCRIPT_FILENAME=$PWD/rootlink/prog/x"
+	[[ $output == *'PATH_INFO=/x'* ]]
+}
+
+@test "-root holds while a link in the path is changed under it" {
+	mkdir outside
+	program outside/prog <<<$'#!/bin/sh\nprintf "A: b\n\nESCAPED"'
+	program www/sub/prog <<<$'#!/bin/sh\nprintf "A: b\n\nINSIDE"'
+	wrapper -root "$PWD/www"
+	(
+		while [ ! -e stop ]; do
+			ln -sfn "$PWD/outside" www/dir
+			ln -sfn "$PWD/www/sub" www/dir
+		done
+	) 3>&- &
+	local i
+	{
+		for i in {1..300}; do
+			echo "get $i $PWD/www/dir/prog"
+			echo "end $i"
+		done
+		echo 'ends 300'
+		echo "tell $(echo {1..300})"
+	} >script
+	wire - <script >answers
+	touch stop
+	wait $!
+	grep -q INSIDE answers
+	run ! grep -q ESCAPED answers
+}
+
+@test "-allow runs only the programs it names" {
+	wrapper -allow "$PWD/www/prog" -allow "$PWD/www/sub/prog.cgi"
+	paths "SCRIPT_FILENAME=$PWD/www/prog/x" SCRIPT_NAME=/prog/x -- \
+		"$PWD/www/prog" /prog /x
+	paths "SCRIPT_FILENAME=$PWD/www/sub/prog.cgi" SCRIPT_NAME=/p -- \
+		"$PWD/www/sub/prog.cgi" /p ''
+	refused 403 allow "SCRIPT_FILENAME=$PWD/www/program"
+}
+
+@test "-handler runs its program with the script as argument; the script needs no x bit" {
+	cat >www/script.pl <<-'END'
+		print "A: b\n\nperl $0 ", join(',', @ARGV), " $ENV{PATH_INFO}\n";
+	END
+	wrapper -handler .pl=/usr/bin/perl
+	run -0 world_of "SCRIPT_FILENAME=$PWD/www/script.pl/x" \
+		SCRIPT_NAME=/script.pl/x
+	[[ $output == *"perl $PWD/www/script.pl  /x"* ]]
+	paths "SCRIPT_FILENAME=$PWD/www/prog" SCRIPT_NAME=/p -- \
+		"$PWD/www/prog" /p ''
+	refused 403 "$PWD/www/plain" "SCRIPT_FILENAME=$PWD/www/plain"
+	refused 404 "$PWD/www/no.pl" "SCRIPT_FILENAME=$PWD/www/no.pl"
+}
+
+@test "the program runs in its own folder" {
+	wrapper
+	run -0 world_of "SCRIPT_FILENAME=$PWD/www/sub/prog.cgi/a"
+	grep -qxF "cwd=$PWD/www/sub" <<<"$output"
+}
+
+@test "a program is there again as soon as it is installed" {
+	wrapper
+	refused 404 "$PWD/www/new" "SCRIPT_FILENAME=$PWD/www/new"
+	cp "$CGI_C/world" www/new
+	paths "SCRIPT_FILENAME=$PWD/www/new" SCRIPT_NAME=/new -- \
+		"$PWD/www/new" /new ''
+}

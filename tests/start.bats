@@ -1,0 +1,322 @@
+# The wrapper's start and end: command line, addresses, socket files, signals.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# usage_error WORD ARG...: exit 2, one line that names WORD, one that points to
+# -help.
+usage_error() {
+	local word=$1
+	shift
+	run -2 --separate-stderr "$CGI_FCGI" "$@"
+	[ -z "$output" ]
+	[ "${#stderr_lines[@]}" -eq 2 ]
+	[[ ${stderr_lines[0]} == *"$word"* ]] || return
+	[[ ${stderr_lines[1]} == *-help* ]]
+}
+
+# fails WORD ARG...: does not start, says why in one line that holds WORD.
+fails() {
+	local word=$1
+	shift
+	run --separate-stderr timeout 10 "$CGI_FCGI" "$@"
+	[ "$status" -gt 0 ]
+	[ "$status" -lt 124 ]
+	[[ $stderr == *"$word"* ]]
+}
+
+@test "-help and -version print to stdout and exit 0" {
+	run -0 --separate-stderr "$CGI_FCGI" -help
+	[[ $output == *-listen* ]]
+	[ -z "$stderr" ]
+	run -0 --separate-stderr "$CGI_FCGI" --version
+	[[ $output == *cgi-fcgi* ]]
+	[ -z "$stderr" ]
+}
+
+@test "an unknown option is a usage error that names it" {
+	usage_error -nonsense -listen "$SOCK" -nonsense
+}
+
+@test "neither -listen nor -connect is a usage error" {
+	usage_error -listen
+}
+
+@test "a value that is missing, malformed or out of range is a usage error that names its option" {
+	usage_error -listen -listen
+	usage_error -max -listen "$SOCK" -max many
+	usage_error -max -listen "$SOCK" -max -1
+	usage_error -mode -listen "$SOCK" -mode 999
+	usage_error -mode -listen "$SOCK" -mode 1000
+	usage_error -grace -listen "$SOCK" -grace 1x
+	usage_error -timeout -listen "$SOCK" -timeout ''
+	usage_error -limit -listen "$SOCK" -limit nothing=3
+	usage_error -handler -listen "$SOCK" -handler nothing
+	usage_error -stderr -listen "$SOCK" -stderr nowhere
+	usage_error -backlog -listen "$SOCK" -backlog 99999999999999999999
+}
+
+@test "-word and --word, a value behind a blank and behind = are the same" {
+	wrapper --max=3 -queue=4 --grace 1
+	run -0 get "$CGI/hello"
+}
+
+@test "a malformed address is a usage error that names it" {
+	local addr
+	for addr in nothing 127.0.0.1: 127.0.0.1:99999 127.0.0.1:-1 \
+		127.0.0.1:8x '[::1:80' unix: @ ''; do
+		run -2 --separate-stderr timeout 5 "$CGI_FCGI" -listen "$addr" \
+			"$CGI/hello"
+		[[ $stderr == *"$addr"* ]] || return
+	done
+}
+
+@test "a socket path that is too long is an error that says so, none is cut" {
+	local long
+	long=$BATS_TEST_TMPDIR/$(printf 'x%.0s' {1..120})
+	fails long -listen "$long"
+	[ "$(find . -type s | wc -l)" -eq 0 ]
+}
+
+@test "an unknown host is an error that names it" {
+	fails nowhere.invalid -listen nowhere.invalid:8000 "$CGI/hello"
+}
+
+@test "a socket that is in use is an error, and stays with its owner" {
+	wrapper
+	fails "$SOCK" -listen "$SOCK"
+	run -0 get "$CGI/hello"
+	local port
+	port=$(free_port)
+	start other "$CGI_FCGI" -listen "127.0.0.1:$port" "$CGI/hello"
+	wait_for listens "$port"
+	fails "$port" -listen "127.0.0.1:$port" "$CGI/hello"
+}
+
+@test "a stale socket file is replaced" {
+	wrapper
+	stop_wrapper KILL
+	[ -S "$SOCK" ]
+	wrapper
+	run -0 get "$CGI/hello"
+}
+
+@test "anything that is not a socket is never touched" {
+	echo precious >file
+	mkdir folder
+	ln -s file link
+	mkfifo pipe
+	local name
+	for name in file folder link pipe; do
+		fails "$name" -listen "$PWD/$name"
+	done
+	[ "$(cat file)" = precious ]
+	[ -d folder ]
+	[ -L link ]
+	[ -p pipe ]
+}
+
+@test "a folder that is missing or closed is an error that names the path" {
+	fails "$PWD/no/where/sock" -listen "$PWD/no/where/sock"
+}
+
+@test "the socket's file is 0660 from its first moment, or what -mode says" {
+	wrapper
+	[ "$(stat -c %a "$SOCK")" = 660 ]
+	stop_wrapper
+	(umask 0 && exec "$CGI_FCGI" -listen "$SOCK" -mode 0600) 3>&- 2>/dev/null &
+	wait_for listens "$SOCK"
+	[ "$(stat -c %a "$SOCK")" = 600 ]
+	kill $!
+	wait $!
+}
+
+@test "-owner gives the socket's file to a user and group" {
+	if [ "$(id -u)" -eq 0 ]; then
+		wrapper -owner nobody:www-data
+		[ "$(stat -c %U:%G "$SOCK")" = nobody:www-data ]
+	else
+		wrapper -owner "$(id -un):$(id -gn)"
+	fi
+	usage_error -owner -listen "$PWD/other" -owner no-such-user
+}
+
+@test "a world-writable -mode is warned of" {
+	wrapper -mode 0666
+	logged 0666 || logged world
+}
+
+@test "an abstract socket serves and leaves no file" {
+	ADDR=@cgi-fcgi-test-$$-$RANDOM
+	wrapper_on "$ADDR"
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
+@test "TCP over IPv4 and IPv6, and :PORT on loopback alone of both families" {
+	local port
+	port=$(free_port)
+	wrapper_on ":$port" "$CGI/hello"
+	ADDR=127.0.0.1:$port get "$CGI/hello" | grep -q hello
+	ADDR="[::1]:$port" get "$CGI/hello" | grep -q hello
+	[ "$(ss -Htln "sport = :$port" | wc -l)" -eq 2 ]
+	run ! grep -qE '(0\.0\.0\.0|\*|\[::\]):'"$port" \
+		<(ss -Htln "sport = :$port" | awk '{ print $4 }')
+	stop_wrapper
+	wrapper_on "[::1]:$port" "$CGI/hello"
+	ADDR="[::1]:$port" get "$CGI/hello" | grep -q hello
+	stop_wrapper
+	wrapper_on "tcp:localhost:$port" "$CGI/hello"
+	ADDR="127.0.0.1:$port" get "$CGI/hello" | grep -q hello
+}
+
+@test "on TCP it starts only with a PROGRAM, -root, -allow or -handler" {
+	local port
+	port=$(free_port)
+	fails -root -listen "127.0.0.1:$port"
+	wrapper_on "127.0.0.1:$port" -root "$CGI"
+	stop_wrapper
+	wrapper_on "127.0.0.1:$port" -allow "$CGI/hello"
+	stop_wrapper
+	wrapper_on "127.0.0.1:$port" -handler .pl=/usr/bin/perl
+}
+
+@test "-listen may be repeated" {
+	local port
+	port=$(free_port)
+	wrapper -listen "127.0.0.1:$port" -listen "$PWD/two" -root "$CGI"
+	wait_for listens "$port"
+	wait_for listens "$PWD/two"
+	get "$CGI/hello" | grep -q hello
+	ADDR=$PWD/two get "$CGI/hello" | grep -q hello
+	ADDR=127.0.0.1:$port get "$CGI/hello" | grep -q hello
+	stop_wrapper
+	[ ! -e "$SOCK" ]
+	[ ! -e two ]
+}
+
+@test "a listening socket as fd 0 is served (FastCGI 2.2), and its file left" {
+	start spawn spawn-fcgi -n -s "$SOCK" -- "$CGI_FCGI"
+	wait_for listens "$SOCK"
+	get "$CGI/hello" | grep -q hello
+	stop spawn
+	[ -S "$SOCK" ]
+}
+
+@test "FCGI_WEB_SERVER_ADDRS lets only the named addresses in (FastCGI 3.2)" {
+	local port
+	port=$(free_port)
+	FCGI_WEB_SERVER_ADDRS=127.0.0.1,127.0.0.2 \
+		wrapper_on "127.0.0.1:$port" "$CGI/hello"
+	ADDR=127.0.0.1:$port get "$CGI/hello" | grep -q hello
+	stop_wrapper
+	FCGI_WEB_SERVER_ADDRS=127.0.0.9 \
+		wrapper_on "127.0.0.1:$port" "$CGI/hello"
+	ADDR=127.0.0.1:$port
+	run ! get "$CGI/hello"
+}
+
+@test "TERM and INT stop it with exit 0 and take its socket's file away" {
+	local signal
+	for signal in TERM INT; do
+		wrapper
+		[ -S "$SOCK" ]
+		stop_wrapper $signal
+		[ "$STATUS" -eq 0 ]
+		[ ! -e "$SOCK" ]
+	done
+}
+
+@test "a socket file that is someone else's by now stays when it stops" {
+	wrapper
+	mv "$SOCK" moved
+	echo mine >"$SOCK"
+	stop_wrapper
+	[ "$(cat "$SOCK")" = mine ]
+}
+
+@test "TERM lets a running request end, and takes no new one" {
+	export STEPS=$PWD
+	wrapper -env STEPS
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/steps" 'out 1 a' \
+		"create $PWD/started" 'end 1' 'tell 1'
+	wait_for [ -e started ]
+	kill -TERM "$WRAPPER"
+	wait_for [ ! -e "$SOCK" ]
+	run ! get "$CGI/hello"
+	touch a b c d
+	ended client
+	[ "$STATUS" -eq 0 ]
+	grep -q 'abcd$' client.log
+	grep -q '1 END 0 0' client.log
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+}
+
+@test "TERM ends what still runs after -grace, first with TERM, then with KILL" {
+	export PIDFILE=$PWD/pid
+	wrapper -grace 1 -env PIDFILE
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/stubborn" 'eof'
+	wait_for [ -s pid ]
+	local from
+	from=$(now_ms)
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+	gone "$(cat pid)"
+	[ $(($(now_ms) - from)) -ge 900 ]
+	ended client
+}
+
+@test "a second TERM ends it at once, with its programs" {
+	export PIDFILE=$PWD/pid
+	wrapper -grace 100 -env PIDFILE
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/stubborn" 'eof'
+	wait_for [ -s pid ]
+	kill -TERM "$WRAPPER"
+	wait_for [ ! -e "$SOCK" ]
+	alive "$WRAPPER"
+	stop_wrapper
+	wait_for gone "$(cat pid)"
+}
+
+@test "USR1 waits for running requests without a limit" {
+	export STEPS=$PWD
+	wrapper -env STEPS -grace 0
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/steps" 'out 1 a' \
+		"create $PWD/started" 'end 1' 'tell 1'
+	wait_for [ -e started ]
+	kill -USR1 "$WRAPPER"
+	wait_for [ ! -e "$SOCK" ]
+	sleep 0.3
+	touch a b c d
+	ended client
+	grep -q 'abcd$' client.log
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+}
+
+@test "-pidfile holds the pid and goes with it" {
+	wrapper -pidfile "$PWD/pid"
+	[ "$(cat pid)" = "$WRAPPER" ] || memory_counts
+	stop_wrapper
+	[ ! -e pid ]
+}
+
+@test "garbage instead of FastCGI closes that connection alone, with one line in the log" {
+	wrapper
+	local text
+	for text in 'raw GET\s/\sHTTP/1.0\r\n\r\n' 'raw \x00' 'raw \xff\xff' \
+		'raw \x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x01\0\0\0\0\0\x02'; do
+		wire "$text" 'eof'
+	done
+	run -0 get "$CGI/hello"
+	alive "$WRAPPER"
+	[ "$(wc -l <wrapper.log)" -eq 5 ]
+}
+
+@test "a thousand connections at once are all served" {
+	ulimit -n "$(ulimit -Hn)"
+	[ "$(ulimit -n)" -ge 3000 ]
+	wrapper
+	run -0 "$BUILD/storm" "$SOCK" "$CGI_C/nonce" 1000 1 1 plain
+	[ "$output" = "good 1000 died 0 aborted 0 cut 0" ]
+}
