@@ -51,7 +51,7 @@ gone() {
 	local pid state
 	for pid; do
 		state=$(sed -n 's/^State:\t\(.\).*/\1/p' \
-			"/proc/$pid/status" 2>/dev/null)
+			"/proc/$pid/status" 2>/dev/null) || :
 		[ -z "$state" ] || [ "$state" = Z ] || return 1
 	done
 }
@@ -78,7 +78,7 @@ start() {
 	"$@" </dev/null >"$log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
 	PID=$!
 	echo "$PID" >"$BATS_TEST_TMPDIR/$name.pid"
-	echo "$PID $name" >>"$BATS_TEST_TMPDIR/started"
+	echo "$PID $name" >>"$BATS_TEST_TMPDIR/.started"
 }
 
 # stop NAME [SIGNAL]: and waits until it has ended; its status is STATUS.
@@ -118,7 +118,7 @@ no_orphans() {
 end_everything() {
 	local pid name bad=0
 	cd "$BATS_TEST_DIRNAME" || return
-	[ -e "$BATS_TEST_TMPDIR/started" ] || return 0
+	[ -e "$BATS_TEST_TMPDIR/.started" ] || return 0
 	while read -r pid name; do
 		gone "$pid" && continue
 		kill -TERM "$pid" 2>/dev/null
@@ -127,7 +127,7 @@ end_everything() {
 			kill -KILL "$pid" 2>/dev/null
 			bad=1
 		fi
-	done < <(tac "$BATS_TEST_TMPDIR/started")
+	done < <(tac "$BATS_TEST_TMPDIR/.started")
 	if ! WAIT=3 wait_for no_orphans; then
 		for pid in $(orphans); do
 			echo "left running: $pid $(tr '\0' ' ' \
@@ -190,6 +190,10 @@ listens() {
 	@*) ss -Hxl | awk -v s="$1" '$5 == s { n = 1 } END { exit !n }' ;;
 	*) ss -Htln "sport = :$1" | grep -q . ;;
 	esac
+}
+
+deaf_at() {
+	! listens "$1"
 }
 
 # wrapper [ARG...]: on $SOCK; stderr in wrapper.log.

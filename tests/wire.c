@@ -135,7 +135,7 @@ static void print_bytes(FILE *file, const void *bytes, size_t n)
 			fputs("\\r", file);
 		else if (byte[i] == '\\')
 			fputs("\\\\", file);
-		else if (byte[i] < ' ' || byte[i] > '~')
+		else if (byte[i] < ' ' || byte[i] == 0x7f)
 			fprintf(file, "\\x%02x", byte[i]);
 		else
 			fputc(byte[i], file);

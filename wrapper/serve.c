@@ -37,6 +37,7 @@ struct door {
 	bool is_unix;
 };
 
+static const struct listener *listened;
 static struct door doors[LISTENERS_MAX];
 static int door_count;
 static struct watch signals;
@@ -145,8 +146,12 @@ static void close_doors(void)
 {
 	int i;
 
-	for (i = 0; i < door_count; i++)
+	for (i = 0; i < door_count; i++) {
+		/* Of workers the parent removes it. */
+		if (set.workers == 1)
+			listen_remove(&listened[i]);
 		loop_shut(&doors[i].watch);
+	}
 	timer_stop(&rest);
 }
 
@@ -172,6 +177,7 @@ static void stop(int number)
 		return;
 	}
 	stopping = true;
+	notify("STOPPING=1");
 	close_doors();
 	conn_drain_all();
 	if (number != SIGUSR1)
@@ -234,6 +240,7 @@ static int watch_all(struct listener *listeners, int count)
 		doors[i].is_unix =
 			listeners[i].endpoint.name.ss_family == AF_UNIX;
 	}
+	listened = listeners;
 	door_count = count;
 	open_doors();
 	return 0;

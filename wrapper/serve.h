@@ -23,8 +23,8 @@ bool serve_hup_is_ignored(void);
 
 /*
  * Serves until it is told to stop (or -idle is over). The listening sockets
- * are closed, but their files are the caller's to remove. Returns the exit
- * status.
+ * are closed then, and their files removed unless there are several workers.
+ * Returns the exit status.
  */
 int serve(struct listener *listeners, int count);
 

@@ -105,6 +105,10 @@ static void pass_on(int number)
 {
 	int i;
 
+	for (i = 0; !stopping && i < listener_count; i++)
+		listen_remove(&listeners[i]);
+	if (!stopping)
+		notify("STOPPING=1");
 	stopping = true;
 	for (i = 0; i < shared->workers; i++) {
 		pid_t pid = atomic_load(&shared->worker[i].pid);

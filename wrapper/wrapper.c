@@ -5,10 +5,12 @@
 #include "wrapper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "launch.h"
@@ -21,6 +23,11 @@
 #include "settings.h"
 #include "shared.h"
 #include "workers.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1u << 2)
+#endif
+#define FDS_INHERITED_MAX 1024 /* looked at on kernels before 5.11 */
 
 struct settings set = {
 	.socket = {.mode = LISTEN_MODE, .user = (uid_t)-1, .group = (gid_t)-1},
@@ -251,8 +258,8 @@ static void check_settings(void)
 		opt_usage("-as-owner needs root to become others: it cannot "
 			  "go with -user");
 	if (set.socket.mode & 0002)
-		note("warning: -mode %o lets every user of this machine run "
-		     "programs as this one",
+		note("warning: -mode %04o: every user of this machine (the "
+		     "world) may have programs run here",
 		     (unsigned)set.socket.mode);
 }
 
@@ -384,10 +391,24 @@ static void settle_paths(void)
 		     set.spool, strerror(errno));
 }
 
+/* What whoever starts us left open is not for programs. */
+static void close_on_exec(void)
+{
+	int fd;
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+#endif
+	for (fd = 3; fd < FDS_INHERITED_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 static void start_up(void)
 {
 	const char *bad;
 
+	close_on_exec();
 	set.web_server_addrs = getenv("FCGI_WEB_SERVER_ADDRS");
 	bad = peers_init();
 	if (bad)
@@ -410,7 +431,6 @@ static void start_up(void)
 int wrapper_run(void)
 {
 	int status;
-	int i;
 
 	start_up();
 	notify("READY=1");
@@ -418,9 +438,6 @@ int wrapper_run(void)
 		status = workers_run(listeners, listener_count);
 	else
 		status = serve(listeners, listener_count);
-	notify("STOPPING=1");
-	for (i = 0; i < listener_count; i++)
-		listen_remove(&listeners[i]);
 	privilege_forget_pidfile();
 	return status;
 }
