@@ -16,18 +16,24 @@
 
 #include "settings.h"
 
+/* The C libraries do not agree on the type of the resource's number. */
+static int set_limit(int resource, const struct rlimit *limit)
+{
+	return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
+}
+
 static int set_limits(void)
 {
 	int i;
 
 	/* The wrapper has raised its own for its connections. */
 	if (set.files.rlim_cur < set.files.rlim_max &&
-	    setrlimit(RLIMIT_NOFILE, &set.files) < 0)
+	    set_limit(RLIMIT_NOFILE, &set.files) < 0)
 		return -1;
 	for (i = 0; i < set.limits; i++) {
 		struct rlimit limit = {set.limit[i].value, set.limit[i].value};
 
-		if (setrlimit(set.limit[i].resource, &limit) < 0)
+		if (set_limit(set.limit[i].resource, &limit) < 0)
 			return -1;
 	}
 	return 0;

@@ -248,10 +248,9 @@ bool status_is_asked(const struct env *env)
 size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 {
 	static const char *const types[] = {
-		[FORMAT_TEXT] = "text/plain; charset=utf-8",
+		[FORMAT_TEXT] = "text/plain",
 		[FORMAT_JSON] = "application/json",
-		[FORMAT_METRICS] = "application/openmetrics-text; "
-				   "version=1.0.0; charset=utf-8",
+		[FORMAT_METRICS] = "application/openmetrics-text",
 	};
 	const char *query = env_get(env, "QUERY_STRING");
 	struct page page = {.text = text, .first = true};
@@ -260,8 +259,11 @@ size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 		page.format = FORMAT_JSON;
 	else if (query && strcmp(query, "openmetrics") == 0)
 		page.format = FORMAT_METRICS;
-	add(&page, "Content-Type: %s\r\nCache-Control: no-store\r\n\r\n",
-	    types[page.format]);
+	add(&page,
+	    "Content-Type: %s%s; charset=utf-8\r\n"
+	    "Cache-Control: no-store\r\n\r\n",
+	    types[page.format],
+	    page.format == FORMAT_METRICS ? "; version=1.0.0" : "");
 	if (is_ping(env_get(env, "SCRIPT_NAME"))) {
 		add(&page, "pong\n");
 		return page.used;
