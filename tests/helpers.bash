@@ -34,9 +34,9 @@ teardown() {
 
 # --- Waiting
 
-# wait_for COMMAND...: until it succeeds, at most 10 s (WAIT=seconds).
+# wait_for COMMAND...: until it succeeds, at most 10 s (PATIENCE=seconds).
 wait_for() {
-	local end=$((SECONDS + ${WAIT:-10} * (${INSTRUMENTED:+3 +} 1)))
+	local end=$((SECONDS + ${PATIENCE:-10} * (${INSTRUMENTED:+3 +} 1)))
 	until "$@" >/dev/null 2>&1; do
 		if ((SECONDS > end)); then
 			echo "waited in vain for: $*" >&2
@@ -128,7 +128,7 @@ end_everything() {
 			bad=1
 		fi
 	done < <(tac "$BATS_TEST_TMPDIR/.started")
-	if ! WAIT=3 wait_for no_orphans; then
+	if ! PATIENCE=3 wait_for no_orphans; then
 		for pid in $(orphans); do
 			echo "left running: $pid $(tr '\0' ' ' \
 				<"/proc/$pid/cmdline")" >&2

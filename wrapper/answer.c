@@ -34,8 +34,14 @@ int answer_open(struct answer *answer, int out, int err)
 
 void stream_ready(struct stream *stream, unsigned events)
 {
+	if (events & LOOP_GONE && !(events & LOOP_IN)) {
+		/* Empty, and nobody writes any more. */
+		stream->readable = false;
+		loop_shut(&stream->pipe);
+		return;
+	}
 	stream->readable = true;
-	if (events & (LOOP_GONE | LOOP_HALF))
+	if (events & LOOP_GONE)
 		stream->hung_up = true;
 }
 

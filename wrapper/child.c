@@ -138,7 +138,7 @@ void child_reap(void)
 	pid_t pid;
 	int status;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (count > 0 && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = *bucket(pid);
 
 		while (child && (child->pid != pid || child->reaped))

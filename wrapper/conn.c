@@ -50,6 +50,7 @@ struct conn {
 	size_t input_size;
 	uint32_t request_count;
 	bool is_unix;
+	bool busy; /* in conn_run */
 	bool watches_out;
 	bool readable;
 	bool hung_up;	  /* the server has ended its side */
@@ -114,7 +115,9 @@ static void request_changed(struct request *request)
 		timer_stop(&conn->timer);
 	}
 	give_turn(conn, request);
-	loop_soon(&conn->task);
+	/* conn_run itself takes the turns that it gives. */
+	if (!conn->busy)
+		loop_soon(&conn->task);
 }
 
 static struct request *find(struct conn *conn, uint16_t id)
@@ -423,8 +426,6 @@ static void conn_input(struct conn *conn)
 		return;
 	for (rounds = 0; rounds < READ_ROUNDS && may_read(conn); rounds++)
 		read_once(conn);
-	if (may_read(conn))
-		loop_soon(&conn->task);
 }
 
 static void flush(struct conn *conn)
@@ -488,8 +489,6 @@ static void take_turns(struct conn *conn)
 
 static void conn_output(struct conn *conn)
 {
-	bool unsaid = conn->unsaid;
-
 	if (out_used(&conn->out) > 0 && !conn->out.blocked)
 		flush(conn);
 	take_turns(conn);
@@ -499,8 +498,6 @@ static void conn_output(struct conn *conn)
 		flush(conn);
 	else
 		out_close(&conn->out);
-	if (unsaid && !conn->unsaid)
-		loop_soon(&conn->task);
 }
 
 /* The server will send no more: a request that is not complete never will be.
@@ -537,10 +534,18 @@ static void finish(struct conn *conn)
 	loop_soon(&conn->task);
 }
 
+/* Input that had to wait for what was just sent need not wait any longer. */
+static void resume_input(struct conn *conn)
+{
+	if (!conn->stuck && !conn->unsaid && (conn->input || may_read(conn)))
+		loop_soon(&conn->task);
+}
+
 static void conn_run(struct task *task)
 {
 	struct conn *conn = LOOP_OWNER(task, struct conn, task);
 
+	conn->busy = true;
 	if (!conn->gone)
 		conn_input(conn);
 	if (conn->at_end && !conn->input && !conn->gone)
@@ -550,8 +555,11 @@ static void conn_run(struct task *task)
 	if (!conn->gone && !conn->requests && out_used(&conn->out) == 0 &&
 	    (conn->last_reply || draining))
 		finish(conn);
+	conn->busy = false;
 	if (conn->gone)
 		conn_close(conn);
+	else
+		resume_input(conn);
 }
 
 static void conn_ready(struct watch *watch, unsigned events)

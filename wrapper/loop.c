@@ -7,19 +7,34 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 
-#define EVENTS_MAX 64
+#define EVENTS_MAX  64
+#define SLOTS_FIRST 64
 
 struct freed {
 	struct freed *next;
 };
 
+/*
+ * Who watches a descriptor. An event names the descriptor and a number that
+ * changes with each watch: a program that is just being started holds copies
+ * of our descriptors for a moment, and until it has closed them the kernel may
+ * tell of one that we have closed.
+ */
+struct slot {
+	struct watch *watch;
+	uint32_t number;
+};
+
 static int epoll_fd = -1;
+static struct slot *slots; /* by descriptor */
+static int slot_count;
 static int64_t now_ms;
 static struct timers *all_timers;
 static struct task *first_task;
@@ -54,10 +69,36 @@ void loop_close(void)
 	epoll_fd = -1;
 }
 
+static int grow_slots(int fd)
+{
+	int count = slot_count ? slot_count : SLOTS_FIRST;
+	struct slot *grown;
+
+	while (count <= fd)
+		count *= 2;
+	if (count == slot_count)
+		return 0;
+	grown = realloc(slots, (size_t)count * sizeof(*slots));
+	if (!grown)
+		return -1;
+	memset(grown + slot_count, 0,
+	       (size_t)(count - slot_count) * sizeof(*slots));
+	slots = grown;
+	slot_count = count;
+	return 0;
+}
+
 static int control(struct watch *watch, int operation, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.ptr = watch};
+	struct epoll_event event = {.events = events};
+	struct slot *slot;
 
+	if (grow_slots(watch->fd) < 0)
+		return -1;
+	slot = &slots[watch->fd];
+	slot->watch = watch;
+	slot->number++;
+	event.data.u64 = (uint64_t)slot->number << 32 | (uint32_t)watch->fd;
 	return epoll_ctl(epoll_fd, operation, watch->fd, &event);
 }
 
@@ -82,18 +123,32 @@ int loop_change(struct watch *watch, unsigned want)
 	return control(watch, EPOLL_CTL_MOD, edges(want));
 }
 
+static void forget(const struct watch *watch)
+{
+	if (watch->fd < slot_count && slots[watch->fd].watch == watch)
+		slots[watch->fd].watch = NULL;
+}
+
 void loop_remove(struct watch *watch)
 {
 	control(watch, EPOLL_CTL_DEL, 0);
+	forget(watch);
 }
 
 void loop_shut(struct watch *watch)
 {
-	/* The kernel forgets a descriptor's events when it is closed: no one
-	 * else holds it, programs are given the other ends of their pipes. */
-	if (watch->fd >= 0)
-		close(watch->fd);
+	if (watch->fd < 0)
+		return;
+	forget(watch);
+	close(watch->fd);
 	watch->fd = -1;
+}
+
+static struct watch *watch_of(const struct epoll_event *event)
+{
+	const struct slot *slot = &slots[(uint32_t)event->data.u64];
+
+	return slot->number == event->data.u64 >> 32 ? slot->watch : NULL;
 }
 
 void loop_soon(struct task *task)
@@ -234,10 +289,10 @@ void loop_turn(void)
 		die(1, "epoll_wait: cannot wait for events");
 	read_clock();
 	for (i = 0; i < count; i++) {
-		struct watch *watch = events[i].data.ptr;
+		struct watch *watch = watch_of(&events[i]);
 
 		/* An event before this one may have shut it. */
-		if (watch->fd >= 0)
+		if (watch)
 			watch->ready(watch, meaning(events[i].events));
 	}
 	run_tasks();

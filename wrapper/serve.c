@@ -28,9 +28,10 @@
 #include "shared.h"
 #include "status.h"
 
-#define ACCEPT_BATCH 16	   /* connections a turn and listener */
-#define TELL_MS	     10000 /* between two STATUS= lines */
-#define REST_MS	     1000  /* without descriptors nothing is accepted so long */
+#define SIGNALS_BATCH 5	    /* as many as there are kinds */
+#define ACCEPT_BATCH  16    /* connections a turn and listener */
+#define TELL_MS	      10000 /* between two STATUS= lines */
+#define REST_MS	      1000 /* without descriptors nothing is accepted so long */
 
 struct door {
 	struct watch watch;
@@ -184,22 +185,29 @@ static void stop(int number)
 		timer_start(&grace_timers, &grace);
 }
 
+static void handle(int number)
+{
+	if (number == SIGCHLD) {
+		child_reap();
+		request_start_waiting();
+	} else if (number != SIGHUP || !hup_ignored) {
+		stop(number);
+	}
+}
+
 static void signals_ready(struct watch *watch, unsigned events)
 {
-	struct signalfd_siginfo info;
+	struct signalfd_siginfo info[SIGNALS_BATCH];
+	ssize_t n;
 
 	(void)events;
-	while (read(watch->fd, &info, sizeof(info)) == sizeof(info)) {
-		int number = (int)info.ssi_signo;
+	do {
+		ssize_t i;
 
-		if (number == SIGCHLD) {
-			child_reap();
-			request_start_waiting();
-		} else if (number != SIGPIPE &&
-			   (number != SIGHUP || !hup_ignored)) {
-			stop(number);
-		}
-	}
+		n = read(watch->fd, info, sizeof(info));
+		for (i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
+			handle((int)info[i].ssi_signo);
+	} while (n == sizeof(info));
 }
 
 static void bell_ready(struct watch *watch, unsigned events)
