@@ -1,0 +1,352 @@
+# The reply: from a program's stdout, stderr and end to records. Programs as
+# they are in the wild.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# internal_error WORD: $output is a 500 and FCGI_STDERR says WORD.
+internal_error() {
+	[[ $output == *"STDOUT Status: 500"* ]] || return
+	grep ' STDERR ' <<<"$output" | grep -qF -- "$1" || return
+	[[ $(grep ' STDOUT ' <<<"$output") != *"$BATS_TEST_TMPDIR"* ]]
+}
+
+@test "a program's bytes go on unchanged, binary zeros too" {
+	program zeros <<-'END'
+		#!/usr/bin/perl
+		print "A: b\n\n", map { chr } 0 .. 255;
+	END
+	wrapper
+	run -0 wire "get 1 $PWD/zeros" 'end 1' 'sum 1'
+	[[ $output == *"out=262:"* ]]
+	run -0 get "$PWD/zeros"
+	[[ $output == *'\x00\x01'* ]]
+	[[ $output == *$'\xfd\xfe\xff' ]] || [[ $output == *'END 0 0' ]]
+}
+
+@test "no newline at the end is needed, and none is added" {
+	program short <<<$'#!/bin/sh\nprintf "A: b\\n\\nx"'
+	wrapper
+	run -0 get "$PWD/short"
+	[ "${lines[0]}" = '1 STDOUT A: b\n\nx' ]
+}
+
+@test "a reply of a header alone is a reply" {
+	wrapper
+	run -0 get "$CGI/headonly"
+	[ "${lines[0]}" = '1 STDOUT Status: 204 No Content\n\n' ]
+	[ "${lines[1]}" = '1 END 0 0' ]
+}
+
+@test "appStatus is the exit status (FastCGI 5.5)" {
+	wrapper
+	run -0 get "$CGI/exit42"
+	[ "${lines[1]}" = '1 END 42 0' ]
+}
+
+@test "a program that ends by a signal after its reply: the reply is whole, appStatus 128 + signal" {
+	WHEN=after wrapper -env WHEN
+	run -0 get "$CGI/crash"
+	[[ ${lines[0]} == *'\n\npart' ]]
+	[[ $output == *'1 END 134 0'* ]]
+}
+
+@test "a program that ends by a signal in its reply: ended in good order, FCGI_STDERR says what happened" {
+	WHEN=in wrapper -env WHEN
+	run -0 get "$CGI/crash"
+	[[ ${lines[0]} == *'\n\npart' ]]
+	[[ $output == *'STDERR '*9* ]]
+	[[ $output == *'1 END 137 0'* ]]
+}
+
+@test "a program that ends by a signal before its first byte is a 500" {
+	WHEN=before wrapper -env WHEN
+	run -0 get "$CGI/crash"
+	internal_error 11
+	[[ $output == *'1 END 139 0'* ]]
+}
+
+@test "a program that ends without a byte is a 500 that tells its exit status" {
+	wrapper
+	run -0 get "$CGI/empty"
+	internal_error 3
+	[[ $output == *'1 END 3 0'* ]]
+}
+
+@test "a first line that is no header field is a 500 that shows its first bytes" {
+	wrapper
+	run -0 get "$CGI/nohead"
+	internal_error 'Hello, world'
+	program binary <<<$'#!/bin/sh\nprintf "\\001\\002\\377binary"'
+	run -0 get "$PWD/binary"
+	[[ $output == *"STDOUT Status: 500"* ]]
+	program blank <<<$'#!/bin/sh\nprintf "A b: c\\n\\nx"'
+	run -0 get "$PWD/blank"
+	[[ $output == *"STDOUT Status: 500"* ]]
+}
+
+@test "a first line that never ends is a 500, and costs no memory" {
+	program endless <<<$'#!/bin/sh\nhead -c 20000000 /dev/zero | tr "\\0" x'
+	wrapper
+	run -0 get "$PWD/endless"
+	[[ $output == *"STDOUT Status: 500"* ]]
+	if memory_counts; then
+		[ "$(peak_kib "$WRAPPER")" -lt 6000 ]
+	fi
+}
+
+@test "a header of 100 KiB goes on whole" {
+	program large <<-'END'
+		#!/usr/bin/perl
+		printf "X-%d: %s\n", $_, "x" x 90 for 1 .. 1000;
+		print "\nbody";
+	END
+	wrapper
+	run -0 wire "get 1 $PWD/large" 'end 1' 'sum 1'
+	local want
+	want=$(./large | wc -c)
+	[ "$want" -gt 90000 ]
+	[[ $output == *"out=$want:"* ]]
+}
+
+@test "a first header line of 30,000 bytes goes on whole" {
+	program large <<-'END'
+		#!/usr/bin/perl
+		print "Set-Cookie: ", "x" x 30000, "\n\nbody";
+	END
+	wrapper
+	run -0 wire "get 1 $PWD/large" 'end 1' 'sum 1'
+	[[ $output == *"out=30018:"* ]]
+}
+
+@test "a status line as of an nph script becomes a Status field (RFC 3875 5)" {
+	wrapper
+	run -0 get "$CGI/nph"
+	[ "${lines[0]}" = '1 STDOUT Status: 418 I am a teapot\r\nContent-Type: text/plain\r\n\r\nshort\n' ]
+	program nph2 <<-'END'
+		#!/bin/sh
+		printf 'HT'; sleep 0.1; printf 'TP/1.0 201 Created\nA: b\n\nx'
+	END
+	run -0 get "$PWD/nph2"
+	[ "${lines[0]}" = '1 STDOUT Status: 201 Created\nA: b\n\nx' ]
+}
+
+@test "a header in one byte steps is judged as one in one piece" {
+	program bytes <<-'END'
+		#!/usr/bin/perl
+		$| = 1;
+		for (split //, "Status: 201 Made\r\nA: b\r\n\r\nbody") {
+			print;
+			select undef, undef, undef, 0.005;
+		}
+	END
+	wrapper
+	run -0 get "$PWD/bytes"
+	[ "${lines[0]}" = '1 STDOUT Status: 201 Made\r\nA: b\r\n\r\nbody' ]
+}
+
+@test "what a program prints arrives at once, a letter at a time" {
+	export STEPS=$PWD
+	wrapper -env STEPS
+	run -0 wire "get 1 $CGI/steps" 'out 1 \n\na' "create $PWD/a" \
+		'out 1 ab' "create $PWD/b" 'out 1 abc' "create $PWD/c" \
+		'out 1 abcd' "create $PWD/d" 'end 1'
+}
+
+@test "stderr goes on as FCGI_STDERR, before the request's end, and is closed if there was any (5.3)" {
+	wrapper
+	run -0 wire "get 1 $CGI/complain" 'end 1' 'tell 1' 'show'
+	[ "${lines[0]}" = '1 STDOUT Content-Type: text/plain\n\nreply\n' ]
+	[ "${lines[1]}" = '1 STDERR first complaint\nlast complaint' ]
+	[ "${lines[2]}" = '1 END 0 0' ]
+	grep -qx 'STDERR 1 0 ' <<<"$output"
+	run -0 wire "get 1 $CGI/hello" 'end 1' 'show'
+	[[ $output != *STDERR* ]]
+}
+
+@test "FCGI_STDOUT is closed by an empty record, and FCGI_END_REQUEST comes last and once" {
+	wrapper
+	run -0 wire "get 1 $CGI/complain" 'end 1' 'quiet 200' 'show'
+	[ "$(grep -cx 'STDOUT 1 0 ' <<<"$output")" -eq 1 ]
+	[ "$(grep -c '^END_REQUEST' <<<"$output")" -eq 1 ]
+	[[ ${lines[-1]} == END_REQUEST* ]]
+}
+
+@test "stderr goes to the wrapper's own, line by line with program and pid, or nowhere, as -stderr says" {
+	wrapper -stderr log
+	run -0 get "$CGI/complain"
+	[[ $output != *STDERR* ]]
+	wait_for grep -qE 'complain\[[0-9]+\]: first complaint$' wrapper.log
+	wait_for grep -qE 'complain\[[0-9]+\]: last complaint$' wrapper.log
+	stop_wrapper
+	wrapper -stderr both
+	run -0 get "$CGI/complain"
+	[[ $output == *STDERR* ]]
+	wait_for grep -qE 'complain\[[0-9]+\]: first complaint$' wrapper.log
+	stop_wrapper
+	wrapper -stderr off
+	run -0 get "$CGI/complain"
+	[[ $output != *STDERR* ]]
+	run ! logged complaint
+}
+
+@test "a megabyte on stderr before a byte on stdout holds nothing up" {
+	program loud <<-'END'
+		#!/bin/sh
+		head -c 1000000 /dev/zero | tr '\0' e >&2
+		printf 'A: b\n\nok'
+	END
+	wrapper
+	run -0 wire "get 1 $PWD/loud" 'end 1' 'sum 1'
+	[[ $output == *"out=8:"*"err=1000000:"* ]]
+}
+
+@test "a program that closes stdout early and works on: its reply is ended within a second or so" {
+	export WAIT=$PWD/go
+	wrapper -env WAIT
+	local from
+	from=$(now_ms)
+	run -0 get "$CGI/early"
+	[ $(($(now_ms) - from)) -lt 3000 ]
+	[[ $output == *'early\n'* ]]
+	[ ! -e go.done ]
+	touch go
+	wait_for [ -e go.done ]
+}
+
+@test "something left behind that holds stdout open: the reply is ended within a second or so" {
+	export PIDFILE=$PWD/pid HOLDS=stdout
+	wrapper -env PIDFILE -env HOLDS
+	local from
+	from=$(now_ms)
+	run -0 get "$CGI/orphan"
+	[ $(($(now_ms) - from)) -lt 3000 ]
+	[[ $output == *'ended\n'* ]]
+	[[ $output == *'1 END 0 0'* ]]
+	run ! gone "$(cat pid)"
+	kill "$(cat pid)"
+}
+
+@test "something left behind that holds stderr open never holds a reply back" {
+	export PIDFILE=$PWD/pid HOLDS=stderr
+	wrapper -env PIDFILE -env HOLDS
+	local from
+	from=$(now_ms)
+	run -0 get "$CGI/orphan"
+	[ $(($(now_ms) - from)) -lt 900 ]
+	[[ $output == *'ended\n'* ]]
+	kill "$(cat pid)"
+}
+
+@test "what something left behind prints later goes nowhere, and does not kill it" {
+	program later <<-'END'
+		#!/bin/sh
+		(while ! [ -e "$GO" ]; do sleep 0.05; done; echo late
+		head -c 200000 /dev/zero; echo survived >"$GO.done") 2>/dev/null &
+		printf 'A: b\n\nnow'
+	END
+	export GO=$PWD/go
+	wrapper -env GO
+	run -0 wire "get 1 $PWD/later" 'end 1' "create $PWD/go" \
+		"await $PWD/go.done" 'quiet 100' 'tell 1'
+	[ "${lines[0]}" = '1 STDOUT A: b\n\nnow' ]
+}
+
+@test "what a child prints within a second of its parent's end still belongs to the reply" {
+	program parent <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		(for i in 1 2 3 4; do sleep 0.3; echo $i; done) &
+	END
+	wrapper
+	run -0 get "$PWD/parent"
+	[ "${lines[0]}" = '1 STDOUT A: b\n\n1\n2\n3\n4\n' ]
+}
+
+@test "no zombie stays, and no descriptor" {
+	wrapper
+	local before
+	run -0 get "$CGI/hello"
+	before=$(fds_of "$WRAPPER")
+	{
+		for i in {1..60}; do
+			echo "get $i $CGI/hello"
+			echo "get $((i + 100)) $CGI/empty"
+			echo "get $((i + 200)) $PWD/nothing"
+			echo "end $i $((i + 100)) $((i + 200))"
+		done
+	} >script
+	wire - <script
+	[ -z "$(children_of "$WRAPPER")" ]
+	[ "$(fds_of "$WRAPPER")" -eq "$before" ]
+}
+
+@test "past -max requests wait in the order they came; past -queue they get a 503 with Retry-After" {
+	export WAIT=$PWD/go
+	wrapper -max 1 -queue 2 -env WAIT
+	run -0 wire "get 1 $CGI/deaf" 'out 1 \n\n' \
+		"get 2 $CGI/hello" "get 3 $CGI/hello" "get 4 $CGI/hello" \
+		'end 4' "create $PWD/go" 'ends 4' 'order' 'tell 1 2 3 4'
+	[ "${lines[0]}" = '4 1 2 3' ]
+	[[ $output == *'4 STDOUT Status: 503'*'Retry-After:'* ]]
+	[[ $output == *'2 STDOUT Content-Type: text/plain\n\nhello'* ]]
+}
+
+@test "-timeout ends a program when no byte has moved for so long: 504" {
+	export PIDFILE=$PWD/pid
+	wrapper -timeout 1 -env PIDFILE
+	local from
+	from=$(now_ms)
+	run -0 get "$CGI/silent"
+	[ $(($(now_ms) - from)) -ge 900 ]
+	[[ $output == *'STDOUT Status: 504'* ]]
+	[[ $output == *STDERR*timeout* ]]
+	wait_for gone "$(cat pid)"
+}
+
+@test "-timeout leaves a program alone that prints now and then" {
+	program slow <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		for i in 1 2 3 4 5; do sleep 0.5; printf $i; done
+	END
+	wrapper -timeout 2
+	run -0 get "$PWD/slow"
+	[ "${lines[0]}" = '1 STDOUT A: b\n\n12345' ]
+}
+
+@test "-max-time ends a program however busy it is; a reply that has begun ends in good order" {
+	program busy <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		while :; do printf x; sleep 0.05; done
+	END
+	wrapper -max-time 1
+	run -0 get "$PWD/busy"
+	[[ $output == *'A: b\n\nxxx'* ]]
+	[[ $output == *'STDERR '*max-time* ]]
+	[[ $output == *'1 END 143 0'* ]]
+}
+
+@test "-limit bounds what a program may use" {
+	wrapper -limit nofile=77 -limit fsize=1
+	run -0 get "$CGI_C/world"
+	[[ $output == *'nofile=77\n'* ]]
+}
+
+@test "a program that starts children: all of them end with it when it is ended" {
+	program family <<-'END'
+		#!/bin/sh
+		sleep 1000 & echo $! >>"$PIDS"
+		sh -c 'sleep 1000 & echo $! >>"$PIDS"; wait' & echo $! >>"$PIDS"
+		echo $$ >>"$PIDS"
+		wait
+	END
+	export PIDS=$PWD/pids
+	wrapper -env PIDS -grace 1
+	run -0 wire "get 1 $PWD/family" "await $PWD/pids" 'stall 300' \
+		'abort 1' 'end 1'
+	[ "$(wc -l <pids)" -eq 4 ]
+	# Words are wanted.
+	# shellcheck disable=SC2046
+	wait_for gone $(cat pids)
+}
