@@ -27,8 +27,13 @@ int answer_open(struct answer *answer, int out, int err)
 {
 	answer->out.pipe.fd = out;
 	answer->err.pipe.fd = err;
-	if (loop_add(&answer->out.pipe, LOOP_IN) < 0)
-		return -1;
+	return loop_add(&answer->out.pipe, LOOP_IN);
+}
+
+int answer_watch_errors(struct answer *answer)
+{
+	if (answer->err.pipe.fd < 0)
+		return 0;
 	return loop_add(&answer->err.pipe, LOOP_IN);
 }
 

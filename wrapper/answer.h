@@ -52,6 +52,10 @@ void answer_init(struct answer *answer,
  * errno. */
 int answer_open(struct answer *answer, int out, int err);
 
+/* From now on stderr is looked at while the program runs. Most programs end
+ * sooner than it is worth to watch it. Returns 0, or -1 and errno. */
+int answer_watch_errors(struct answer *answer);
+
 /* To be called by the two functions above. */
 void stream_ready(struct stream *stream, unsigned events);
 

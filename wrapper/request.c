@@ -18,11 +18,13 @@
 #include "shared.h"
 #include "status.h"
 
+#define ERRORS_MS 10   /* a program that runs longer has its stderr watched */
 #define LINGER_MS 1000 /* what is left of a program holds a reply so long */
 
 static struct timers idle_timers;
 static struct timers wall_timers;
 static struct timers linger_timers;
+static struct timers errors_timers;
 
 /* Requests that wait for -max, in the order they came. */
 static struct request *queue_first;
@@ -33,6 +35,7 @@ void request_init(void)
 	timers_init(&idle_timers, set.timeout_ms);
 	timers_init(&wall_timers, set.max_time_ms);
 	timers_init(&linger_timers, LINGER_MS);
+	timers_init(&errors_timers, ERRORS_MS);
 }
 
 /* Its program and pid, as log lines name it. Valid until the next call. */
@@ -81,6 +84,7 @@ static void end(struct request *request, uint32_t app_status)
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
+	timer_stop(&request->errors);
 	body_refuse(&request->body);
 	request->app_status = app_status;
 	request->state = REQUEST_ENDING;
@@ -257,6 +261,15 @@ static void wall_is_over(struct timer *timer)
 		     "the -max-time", set.max_time_ms);
 }
 
+static void errors_are_due(struct timer *timer)
+{
+	struct request *request = LOOP_OWNER(timer, struct request, errors);
+
+	if (answer_watch_errors(&request->answer) < 0)
+		note("%s: its stderr is not watched: %s", who(request),
+		     strerror(errno));
+}
+
 static void out_ready(struct watch *watch, unsigned events)
 {
 	struct request *request =
@@ -317,6 +330,7 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->idle.expired = idle_is_over;
 	request->wall.expired = wall_is_over;
 	request->linger.expired = linger_is_over;
+	request->errors.expired = errors_are_due;
 	shared->requests++;
 	mine->requests++;
 	return request;
@@ -377,6 +391,7 @@ static void run(struct request *request)
 	}
 	if (is_whole(request))
 		body_end(&request->body);
+	timer_start(&errors_timers, &request->errors);
 	if (set.max_time_ms > 0)
 		timer_start(&wall_timers, &request->wall);
 	touch(request);
@@ -680,6 +695,7 @@ void request_close(struct request *request)
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
+	timer_stop(&request->errors);
 	let_go_of_child(request, over ? child_forget : child_end);
 	body_close(&request->body);
 	if (over)

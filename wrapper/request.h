@@ -70,6 +70,7 @@ struct request {
 	struct timer idle; /* -timeout */
 	struct timer wall; /* -max-time */
 	struct timer linger;
+	struct timer errors;
 	int64_t begun_us;
 };
 
