@@ -4,6 +4,7 @@
 #include "body.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 void body_init(struct body *body, void (*ready)(struct watch *, unsigned))
@@ -180,6 +181,43 @@ void body_end(struct body *body)
 {
 	body->ended = true;
 	settle(body);
+}
+
+static void feed_ready(struct watch *watch, unsigned events)
+{
+	struct body *body = LOOP_OWNER(watch, struct body, pipe);
+
+	if (events & LOOP_GONE)
+		body_refuse(body);
+	else
+		body_feed(body);
+	if (body->pipe.fd < 0) {
+		body_close(body);
+		loop_free(body);
+	}
+}
+
+bool body_abandon(struct body *body)
+{
+	struct body *left;
+
+	if (body->pipe.fd < 0)
+		return true;
+	if (!body->ended)
+		return false;
+	left = malloc(sizeof(*left));
+	if (!left)
+		return false;
+	*left = *body;
+	body->pipe.fd = body->file.fd = body->data.fd = -1;
+	left->pipe.ready = feed_ready;
+	if (loop_change(&left->pipe, LOOP_OUT) < 0 &&
+	    loop_add(&left->pipe, LOOP_OUT) < 0) {
+		body_close(left);
+		free(left);
+		return false;
+	}
+	return true;
 }
 
 void body_close(struct body *body)

@@ -67,6 +67,10 @@ size_t body_feed(struct body *body);
 /* Nobody reads it any more. */
 void body_refuse(struct body *body);
 
+/* The request is over, and the program goes on alone: what has come in is still
+ * fed to it. Returns false if the program reads and not all has come in. */
+bool body_abandon(struct body *body);
+
 /* May be called twice. */
 void body_close(struct body *body);
 

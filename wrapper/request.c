@@ -85,7 +85,6 @@ static void end(struct request *request, uint32_t app_status)
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
 	timer_stop(&request->errors);
-	body_refuse(&request->body);
 	request->app_status = app_status;
 	request->state = REQUEST_ENDING;
 	request->changed(request);
@@ -228,7 +227,8 @@ static void linger_is_over(struct timer *timer)
 {
 	struct request *request = LOOP_OWNER(timer, struct request, linger);
 
-	request->orphaned = true;
+	/* Unread while the server takes nothing: then it is not silent. */
+	request->orphaned = !is_readable(&request->answer.out);
 	request->changed(request);
 }
 
@@ -696,6 +696,9 @@ void request_close(struct request *request)
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
 	timer_stop(&request->errors);
+	/* It must not take the part of its body that came for the whole. */
+	if (over && !body_abandon(&request->body))
+		let_go_of_child(request, child_end);
 	let_go_of_child(request, over ? child_forget : child_end);
 	body_close(&request->body);
 	if (over)
