@@ -57,7 +57,10 @@ gone() {
 }
 
 alive() {
-	run ! gone "$1"
+	if gone "$1"; then
+		echo "$1 has ended" >&2
+		return 1
+	fi
 }
 
 # Milliseconds since some moment.
@@ -179,6 +182,19 @@ fds_of() {
 
 children_of() {
 	cat "/proc/$1/task/$1/children"
+}
+
+# programs_of PID: programs that the wrapper or its workers run.
+programs_of() {
+	local pid
+	for pid in $(children_of "$1"); do
+		if [ "$(readlink "/proc/$pid/exe")" = \
+			"$(readlink "/proc/$1/exe")" ]; then
+			children_of "$pid"
+		else
+			echo "$pid"
+		fi
+	done 2>/dev/null
 }
 
 # --- The wrapper and the bridge
