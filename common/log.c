@@ -5,6 +5,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +15,21 @@
 
 static const char *log_prefix = "cgi-fcgi";
 static bool log_syslog;
+static int log_fd = STDERR_FILENO;
 
 void log_open(const char *name)
 {
 	log_prefix = name;
+}
+
+int log_keep(void)
+{
+	int fd = fcntl(log_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (fd < 0)
+		return -1;
+	log_fd = fd;
+	return 0;
 }
 
 void log_to_syslog(void)
@@ -69,7 +81,7 @@ static void log_line(const char *format, va_list args)
 	line[used++] = '\n';
 	/* One write, so that lines of several processes do not mix. When
 	 * nobody can read it there is nobody left to tell. */
-	ignored = write(STDERR_FILENO, line, used);
+	ignored = write(log_fd, line, used);
 	(void)ignored;
 	errno = saved;
 }

@@ -12,6 +12,10 @@
 /* The name that begins each line; text lives as long as the process. */
 void log_open(const char *name);
 
+/* From now on lines go to a copy of stderr: fd 2 may be used for something
+ * else. Returns 0, or -1 and errno. */
+int log_keep(void);
+
 /* From now on lines go to syslog(3): a daemon's stderr leads nowhere. */
 void log_to_syslog(void);
 

@@ -33,6 +33,10 @@ struct spawn {
 	int error;	      /* and its errno */
 };
 
+/* Once, before the first program; the descriptors 0 to 2 of this process are
+ * this file's own from here on. Returns 0, or -1 and errno. */
+int spawn_open(void);
+
 /*
  * Starts the program in a process group of its own, with no signal blocked,
  * the resource limits of the settings, and no descriptors but the three. The
