@@ -1,0 +1,263 @@
+# Behind nginx: what an administrator pastes, and what nginx does by itself.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# at_nginx [DIRECTIVE]...: all below / goes to the wrapper on $SOCK.
+at_nginx() {
+	start_nginx <<-END
+		location / {
+		    include /etc/nginx/fastcgi_params;
+		    fastcgi_param SCRIPT_FILENAME ${ROOT:-$CGI}\$fastcgi_script_name;
+		    fastcgi_pass ${ADDR:-unix:$SOCK};
+		    $*
+		}
+	END
+}
+
+# reply PATH [CURL-ARGUMENT]...: status and body of what a client gets.
+reply() {
+	local path=$1
+	shift
+	curl -sS --max-time 60 -w '%{http_code}' -o body "$@" "$URL$path"
+}
+
+@test "a program answers behind nginx over a unix socket" {
+	wrapper
+	at_nginx
+	run -0 curl -sS "$URL/hello?world"
+	[ "$output" = 'hello world' ]
+}
+
+@test "a program answers behind nginx over TCP, with connections kept" {
+	local port
+	port=$(free_port)
+	wrapper_on "127.0.0.1:$port" -root "$CGI"
+	NGINX_HTTP="upstream app { server 127.0.0.1:$port; keepalive 4; }"
+	ADDR=app at_nginx 'fastcgi_keep_conn on;'
+	for i in {1..20}; do
+		[ "$(curl -sS "$URL/hello?$i")" = "hello $i" ] || return
+	done
+	[ "$(ss -Htn state established "dport = :$port" | wc -l)" -le 4 ]
+}
+
+@test "the programs' statuses reach the client" {
+	wrapper
+	at_nginx
+	for status in 200 201 204 302 400 404 418 500 503; do
+		[ "$(reply "/status?$status")" = $status ] || return
+	done
+	[ "$(reply /nph)" = 418 ]
+	[ "$(cat body)" = short ]
+}
+
+@test "each error reply is the status that was meant, and names no path" {
+	mkdir -p www/folder
+	cp "$CGI/hello" www/hello
+	cp "$CGI/empty" "$CGI/nohead" www/
+	cp "$CGI/silent" www/
+	echo text >www/plain
+	program www/bad <<<'#!/no/such/thing'
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE -timeout 1 -root "$PWD/www"
+	ROOT=$PWD/www at_nginx
+	check() {
+		[ "$(reply "$2")" = "$1" ] || return
+		[ -s body ] || return
+		if grep -q "$BATS_TEST_TMPDIR" body; then
+			return 1
+		fi
+	}
+	check 200 /hello
+	check 404 /nothing
+	check 403 /folder
+	check 403 /plain
+	check 500 /bad
+	check 500 /empty
+	check 500 /nohead
+	check 504 /silent
+	check 431 "/hello?$(head -c 7000 /dev/zero | tr '\0' x)" || :
+	grep -q 'FastCGI sent in stderr.*nothing' nginx/error.log
+}
+
+@test "past -max and -queue the client gets a 503 with Retry-After" {
+	export WAIT=$PWD/go
+	wrapper -max 1 -queue 0 -env WAIT
+	at_nginx
+	curl -sS "$URL/deaf" >first 3>&- &
+	wait_for has_program
+	[ "$(reply /hello -D header)" = 503 ]
+	grep -qi '^retry-after:' header
+	touch go
+	wait $!
+	grep -q deaf first
+}
+
+has_program() {
+	[ -n "$(programs_of "$WRAPPER")" ]
+}
+
+@test "stderr lands in nginx' error log" {
+	wrapper
+	at_nginx
+	[ "$(reply /complain)" = 200 ]
+	wait_for grep -q 'FastCGI sent in stderr: "first complaint' \
+		nginx/error.log
+	run ! logged complaint
+}
+
+@test "a program that echoes 64 MiB while it reads: every byte, with request buffering and without" {
+	wrapper
+	head -c 67108864 /dev/urandom >sent
+	at_nginx 'fastcgi_buffering off;'
+	[ "$(reply /echo --data-binary @sent)" = 200 ]
+	cmp sent body
+	stop nginx
+	at_nginx 'fastcgi_request_buffering off;'
+	[ "$(reply /echo --data-binary @sent)" = 200 ]
+	cmp sent body
+	if memory_counts; then
+		[ "$(peak_kib "$WRAPPER")" -lt 4000 ]
+	fi
+}
+
+@test "a program that prints its header before it reads gets all of the body" {
+	program count <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/plain\n\n'
+		sleep 0.3
+		wc -c
+	END
+	wrapper
+	head -c 8388608 /dev/zero >sent
+	ROOT=$PWD at_nginx
+	[ "$(reply /count --data-binary @sent)" = 200 ]
+	[ "$(cat body)" = 8388608 ]
+	stop nginx
+	ROOT=$PWD at_nginx 'fastcgi_request_buffering off;'
+	[ "$(reply /count --data-binary @sent)" = 200 ]
+	[ "$(cat body)" = 8388608 ]
+}
+
+@test "a program that never reads its body is answered" {
+	wrapper
+	head -c 8388608 /dev/zero >sent
+	at_nginx
+	[ "$(reply /hello --data-binary @sent)" = 200 ]
+	[ "$(cat body)" = 'hello ' ]
+	[ "$(reply /deaf --data-binary @sent)" = 200 ]
+	[ "$(cat body)" = deaf ]
+}
+
+@test "a chunked upload through nginx without request buffering: the right CONTENT_LENGTH, every byte" {
+	wrapper
+	head -c 5000001 /dev/urandom >sent
+	at_nginx 'fastcgi_request_buffering off;'
+	[ "$(reply /digest -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent)" = 200 ]
+	[ "$(cat body)" = "5000001 $(sha256sum <sent | cut -d ' ' -f 1)" ]
+	[ "$(reply /count -H 'Transfer-Encoding: chunked' -d abc)" = 200 ]
+	[ "$(cat body)" = '3 3' ]
+}
+
+@test "an upload of 256 MiB and a download of 1 GiB: checksums right, the wrapper's memory bounded" {
+	mkdir www
+	cp "$CGI/digest" www/
+	cp "$CGI_C/pour" www/
+	wrapper
+	ROOT=$PWD/www at_nginx 'fastcgi_max_temp_file_size 0;'
+	local want
+	want=$(QUERY_STRING=268435456 "$CGI_C/pour" | tail -c 268435456 |
+		tee sent | sha256sum | cut -d ' ' -f 1)
+	[ "$(reply /digest -T sent -X POST)" = 200 ]
+	[ "$(cat body)" = "268435456 $want" ]
+	rm sent
+	want=$(QUERY_STRING=1073741824 "$CGI_C/pour" | tail -c 1073741824 |
+		cksum)
+	[ "$(curl -sS "$URL/pour?1073741824" | cksum)" = "$want" ]
+	if memory_counts; then
+		[ "$(peak_kib "$WRAPPER")" -lt 4000 ]
+	fi
+}
+
+@test "server-sent events: each arrives as it is printed" {
+	export STEPS=$PWD
+	wrapper -env STEPS
+	at_nginx 'fastcgi_buffering off;'
+	curl -sSN "$URL/steps" >events 3>&- &
+	for letter in a b c d; do
+		wait_for grep -q "$letter\$" events
+		touch $letter
+	done
+	wait $!
+	[ "$(cat events)" = abcd ]
+}
+
+@test "a visitor who leaves a silent program ends it" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE
+	at_nginx
+	curl -sS "$URL/silent" 3>&- &
+	wait_for [ -s pid ]
+	kill $!
+	wait $! || :
+	wait_for gone "$(cat pid)"
+}
+
+@test "a HEAD request, a redirect and a Location within the site" {
+	program redirect <<-'END'
+		#!/bin/sh
+		printf 'Location: http://example.org/there\n\n'
+	END
+	cp "$CGI/hello" .
+	wrapper
+	ROOT=$PWD at_nginx
+	run -0 curl -sSI "$URL/hello"
+	[[ $output == *'200 OK'* ]]
+	run -0 curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' \
+		"$URL/redirect"
+	[ "$output" = '302 http://example.org/there' ]
+}
+
+@test "fastcgi_split_path_info and the wrapper agree on PATH_INFO" {
+	wrapper
+	mkdir www
+	cp "$CGI_C/world" www/prog.cgi
+	start_nginx <<-END
+		location ~ ^(.+\.cgi)(/.*)\$ {
+		    fastcgi_split_path_info ^(.+\.cgi)(/.*)\$;
+		    include /etc/nginx/fastcgi_params;
+		    fastcgi_param SCRIPT_FILENAME $PWD/www\$fastcgi_script_name;
+		    fastcgi_param PATH_INFO \$fastcgi_path_info;
+		    fastcgi_pass unix:$SOCK;
+		}
+		location ^~ /auto/ {
+		    include /etc/nginx/fastcgi_params;
+		    fastcgi_param DOCUMENT_ROOT $PWD/www;
+		    rewrite ^/auto(/.*)\$ \$1 break;
+		    fastcgi_param SCRIPT_NAME \$uri;
+		    fastcgi_pass unix:$SOCK;
+		}
+	END
+	for path in /prog.cgi/a/b%20c /auto/prog.cgi/a/b%20c; do
+		run -0 curl -sS "$URL$path"
+		grep -qxF 'env PATH_INFO=/a/b c' <<<"$output" || return
+		grep -qxF 'env SCRIPT_NAME=/prog.cgi' <<<"$output" || return
+	done
+}
+
+@test "many clients at once: nobody gets another's page" {
+	wrapper
+	at_nginx
+	seq 1 400 | xargs -P 20 -I {} curl -sS "$URL/hello?{}" >all
+	[ "$(sort -u all | wc -l)" -eq 400 ]
+}
+
+@test "a reload of nginx and a restart of the wrapper lose nothing afterwards" {
+	wrapper
+	at_nginx
+	[ "$(reply /hello)" = 200 ]
+	stop_wrapper
+	[ "$(reply /hello)" = 502 ]
+	wrapper
+	[ "$(reply /hello)" = 200 ]
+}
