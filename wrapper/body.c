@@ -31,6 +31,14 @@ static void settle(struct body *body)
 	}
 }
 
+int body_watch(struct body *body)
+{
+	if (body->watched || body->pipe.fd < 0)
+		return 0;
+	body->watched = true;
+	return loop_add(&body->pipe, LOOP_OUT);
+}
+
 size_t body_feed(struct body *body)
 {
 	size_t moved = 0;
@@ -51,6 +59,8 @@ size_t body_feed(struct body *body)
 		}
 	}
 	settle(body);
+	if (body->full && body_watch(body) < 0)
+		body_refuse(body);
 	return moved;
 }
 
@@ -68,14 +78,6 @@ int body_let_wait(struct body *body)
 		return -1;
 	body->waits = true;
 	return 0;
-}
-
-int body_watch(struct body *body)
-{
-	if (body->watched || body->pipe.fd < 0)
-		return 0;
-	body->watched = true;
-	return loop_add(&body->pipe, LOOP_OUT);
 }
 
 /* Writes into the pipe what it takes; the program may have closed it. */
@@ -172,8 +174,6 @@ enum body_result body_take_data(struct body *body)
 	body->waits = true;
 	spool_close(&body->data);
 	body_feed(body);
-	if (body->full && body_watch(body) < 0)
-		body_refuse(body);
 	return BODY_TAKEN;
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define SPARE_MAX 4 /* buffers kept: most turns need one or two */
+#define SPARE_MAX 2 /* buffers kept: most turns need one or two */
 
 static unsigned char *spare[SPARE_MAX];
 static int spares;

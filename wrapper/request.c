@@ -6,6 +6,7 @@
 #include "request.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,12 @@
 #include "shared.h"
 #include "status.h"
 
+#define TRIM_AT	  32   /* requests at once that leave memory worth returning */
 #define ERRORS_MS 10   /* a program that runs longer has its stderr watched */
 #define LINGER_MS 1000 /* what is left of a program holds a reply so long */
+
+/* Since memory was last given back. */
+static long most_at_once;
 
 static struct timers idle_timers;
 static struct timers wall_timers;
@@ -313,6 +318,16 @@ static void child_exited(void *owner, int status)
 	request->changed(request);
 }
 
+void request_trim(void)
+{
+	if (mine->requests > 0 || most_at_once < TRIM_AT)
+		return;
+	most_at_once = 0;
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
+
 struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 			      void (*changed)(struct request *))
 {
@@ -332,7 +347,8 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->linger.expired = linger_is_over;
 	request->errors.expired = errors_are_due;
 	shared->requests++;
-	mine->requests++;
+	if (++mine->requests > most_at_once)
+		most_at_once = mine->requests;
 	return request;
 }
 
@@ -479,6 +495,11 @@ void request_params_end(struct request *request)
 	}
 }
 
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
 static void lose_body(struct request *request)
 {
 	char why[PROGRAM_WHY_MAX];
@@ -488,8 +509,8 @@ static void lose_body(struct request *request)
 		 "%.300s: the request's body cannot be kept in %.100s: %s",
 		 who(request), set.spool, strerror(error));
 	let_go_of_child(request, child_end);
-	fail(request, error == ENOSPC || error == EDQUOT ? 507 : 500,
-	     128 + SIGTERM, FAILED_BODY, why);
+	fail(request, is_full(error) ? 507 : 500, 128 + SIGTERM, FAILED_BODY,
+	     why);
 }
 
 void request_let_wait(struct request *request)

@@ -119,6 +119,10 @@ bool request_is_read(const struct request *request);
  * (the connection has gone), and goes on alone if it is. */
 void request_close(struct request *request);
 
+/* After a turn: gives the memory of a crowd that has gone back to the system,
+ * which not every C library does by itself. */
+void request_trim(void);
+
 /* Starts programs for requests that wait, as far as -max lets. */
 void request_start_waiting(void);
 

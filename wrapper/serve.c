@@ -80,7 +80,9 @@ void serve_take_signals(void)
 			sigaction(number, &action, NULL);
 		}
 	serve_signals(&handled);
+	/* What these tell, write says too. */
 	sigaddset(&handled, SIGPIPE);
+	sigaddset(&handled, SIGXFSZ);
 	sigprocmask(SIG_BLOCK, &handled, NULL);
 }
 
@@ -328,6 +330,7 @@ int serve(struct listener *listeners, int count)
 		mind_idleness();
 		mind_status();
 		loop_turn();
+		request_trim();
 		if (stopping && conn_count() == 0 && child_count() == 0)
 			stopped = true;
 	}
