@@ -232,13 +232,16 @@ static void manage(struct conn *conn, const struct record *record)
 			   body, sizeof(body));
 }
 
-/* The program does not take its body now. If other requests share the
- * connection they must not wait for it; if others may come, they must not
- * wait for long. */
-static void get_stuck(struct conn *conn, struct request *request)
+/*
+ * The program does not take its body now. If other requests may come on the
+ * connection they must not wait for long; and if the server takes no reply
+ * either, it waits for us to take the body first, while the program waits for
+ * it to take the reply: somebody must give way.
+ */
+static void mind_stuck(struct conn *conn)
 {
-	conn->stuck = request;
-	if (conn->keep && !conn->timer.next)
+	if (conn->stuck && (conn->keep || conn->out.blocked) &&
+	    !conn->timer.next)
 		timer_start(&stall_timers, &conn->timer);
 }
 
@@ -256,8 +259,10 @@ static size_t give_body(struct conn *conn, struct request *request,
 		taken += take(request, record->bytes + taken,
 			      record->length - taken);
 	}
-	if (taken < record->length)
-		get_stuck(conn, request);
+	if (taken < record->length) {
+		conn->stuck = request;
+		mind_stuck(conn);
+	}
 	return taken;
 }
 
@@ -439,6 +444,7 @@ static void flush(struct conn *conn)
 		    loop_change(&conn->socket, LOOP_IN | LOOP_OUT) < 0)
 			conn->gone = true;
 		conn->watches_out = true;
+		mind_stuck(conn);
 		break;
 	case OUT_GONE:
 		conn->gone = true;
@@ -586,7 +592,7 @@ static void conn_expired(struct timer *timer)
 
 	if (conn->lingers) {
 		conn->gone = true;
-	} else if (conn->stuck) {
+	} else if (conn->stuck && (conn->keep || conn->out.blocked)) {
 		request_let_wait(conn->stuck);
 		conn->stuck = NULL;
 	}
