@@ -438,12 +438,13 @@ void request_start_waiting(void)
 	}
 }
 
-/* Whether the server says how long the body is (RFC 3875 §4.1.2). */
+/* Whether the server says how long the body is (RFC 3875 §4.1.2). Caddy says
+ * -1 for what it does not know. */
 static bool has_length(const struct request *request)
 {
 	const char *length = env_get(&request->env, "CONTENT_LENGTH");
 
-	return length && *length;
+	return length && *length && !length[strspn(length, "0123456789")];
 }
 
 static bool is_nginx(const struct request *request)
@@ -559,6 +560,7 @@ static void start_measured(struct request *request)
 {
 	char length[24];
 
+	env_unset(&request->env, "CONTENT_LENGTH");
 	if (request->body.size > 0) {
 		snprintf(length, sizeof(length), "%llu",
 			 (unsigned long long)request->body.size);
