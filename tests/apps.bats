@@ -199,8 +199,16 @@ clone_fetch_push() {
 	[ "$output" = 'name=from a link' ]
 }
 
-@test "php-cgi serves a page as a plain CGI program" {
-	wrapper
+php_page() {
+	run -0 curl -sS -D header --data-binary @"$CGI/hello" \
+		"$URL/page.php?a=size"
+	[ "$output" = "size$(wc -c <"$CGI/hello")" ]
+	grep -q '^HTTP/1.1 201' header
+	grep -q '^X-Made-By: php' header
+}
+
+@test "php-cgi serves a page as a plain CGI program, as PROGRAM and as -handler" {
+	wrapper "$(command -v php-cgi)"
 	mkdir www
 	cat >www/page.php <<-'END'
 		<?php header('X-Made-By: php'); http_response_code(201);
@@ -209,17 +217,15 @@ clone_fetch_push() {
 	start_nginx <<-END
 		location / {
 		    include /etc/nginx/fastcgi_params;
-		    fastcgi_param SCRIPT_FILENAME /usr/bin/php-cgi;
-		    fastcgi_param PATH_TRANSLATED $PWD/www\$fastcgi_script_name;
+		    fastcgi_param SCRIPT_FILENAME $PWD/www\$fastcgi_script_name;
 		    fastcgi_param REDIRECT_STATUS 200;
 		    fastcgi_pass unix:$SOCK;
 		}
 	END
-	run -0 curl -sS -D header --data-binary @"$CGI/hello" \
-		"$URL/page.php?a=size"
-	[ "$output" = "size$(wc -c <"$CGI/hello")" ]
-	grep -q '^HTTP/1.1 201' header
-	grep -q '^X-Made-By: php' header
+	php_page
+	stop_wrapper
+	wrapper -handler ".php=$(command -v php-cgi)"
+	php_page
 }
 
 @test "fossil serves a repository's pages as CGI" {

@@ -148,9 +148,9 @@ end_everything() {
 # For a failure's reader.
 show_logs() {
 	local log
-	for log in "$BATS_TEST_TMPDIR"/*.log; do
+	for log in "$BATS_TEST_TMPDIR"/{,*/}*.log; do
 		[ -s "$log" ] || continue
-		echo "--- $(basename "$log")"
+		echo "--- ${log#"$BATS_TEST_TMPDIR/"}"
 		tail -n 20 "$log"
 	done >&2
 }
@@ -272,11 +272,6 @@ program() {
 	chmod 755 "$1"
 }
 
-# body: what follows the header's empty line, of stdin.
-body() {
-	sed '1,/^\r\{0,1\}$/d'
-}
-
 # --- Real servers. Each in the test's folder, on a port found free ($PORT),
 # the user's own settings untouched; each waits until it answers.
 
@@ -308,6 +303,33 @@ server() {
 		sleep 0.02
 	done
 	URL=http://127.0.0.1:$PORT
+}
+
+# reply PATH [CURL-ARGUMENT]...: the status that a client of $URL gets; what it
+# gets is in the file body.
+reply() {
+	local path=$1
+	shift
+	: >body
+	curl -sS --max-time 60 -w '%{http_code}' -o body "$@" "$URL$path"
+}
+
+# expect STATUS PATH [CURL-ARGUMENT]...
+expect() {
+	local want=$1 got
+	shift
+	got=$(reply "$@") && [ "$got" = "$want" ] || {
+		echo "$1: status $got, not $want: $(head -c 300 body)" >&2
+		return 1
+	}
+}
+
+# body_is TEXT
+body_is() {
+	[ "$(head -c 100000 body)" = "$1" ] || {
+		echo "body: $(head -c 300 body)" >&2
+		return 1
+	}
 }
 
 # try_ports FUNCTION: until it has found a port that nobody else takes.

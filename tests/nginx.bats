@@ -14,13 +14,6 @@ at_nginx() {
 	END
 }
 
-# reply PATH [CURL-ARGUMENT]...: status and body of what a client gets.
-reply() {
-	local path=$1
-	shift
-	curl -sS --max-time 60 -w '%{http_code}' -o body "$@" "$URL$path"
-}
-
 @test "a program answers behind nginx over a unix socket" {
 	wrapper
 	at_nginx
@@ -44,10 +37,10 @@ reply() {
 	wrapper
 	at_nginx
 	for status in 200 201 204 302 400 404 418 500 503; do
-		[ "$(reply "/status?$status")" = $status ] || return
+		expect $status "/status?$status" || return
 	done
-	[ "$(reply /nph)" = 418 ]
-	[ "$(cat body)" = short ]
+	expect 418 /nph
+	body_is short
 }
 
 @test "each error reply is the status that was meant, and names no path" {
@@ -61,7 +54,7 @@ reply() {
 	wrapper -env PIDFILE -timeout 1 -root "$PWD/www"
 	ROOT=$PWD/www at_nginx
 	check() {
-		[ "$(reply "$2")" = "$1" ] || return
+		expect "$1" "$2" || return
 		[ -s body ] || return
 		if grep -q "$BATS_TEST_TMPDIR" body; then
 			return 1
@@ -85,7 +78,7 @@ reply() {
 	at_nginx
 	curl -sS "$URL/deaf" >first 3>&- &
 	wait_for has_program
-	[ "$(reply /hello -D header)" = 503 ]
+	expect 503 /hello -D header
 	grep -qi '^retry-after:' header
 	touch go
 	wait $!
@@ -99,7 +92,7 @@ has_program() {
 @test "stderr lands in nginx' error log" {
 	wrapper
 	at_nginx
-	[ "$(reply /complain)" = 200 ]
+	expect 200 /complain
 	wait_for grep -q 'FastCGI sent in stderr: "first complaint' \
 		nginx/error.log
 	run ! logged complaint
@@ -109,11 +102,11 @@ has_program() {
 	wrapper
 	head -c 67108864 /dev/urandom >sent
 	at_nginx 'fastcgi_buffering off;'
-	[ "$(reply /echo --data-binary @sent)" = 200 ]
+	expect 200 /echo --data-binary @sent
 	cmp sent body
 	stop nginx
 	at_nginx 'fastcgi_request_buffering off;'
-	[ "$(reply /echo --data-binary @sent)" = 200 ]
+	expect 200 /echo --data-binary @sent
 	cmp sent body
 	if memory_counts; then
 		[ "$(peak_kib "$WRAPPER")" -lt 4000 ]
@@ -130,33 +123,33 @@ has_program() {
 	wrapper
 	head -c 8388608 /dev/zero >sent
 	ROOT=$PWD at_nginx
-	[ "$(reply /count --data-binary @sent)" = 200 ]
-	[ "$(cat body)" = 8388608 ]
+	expect 200 /count --data-binary @sent
+	body_is 8388608
 	stop nginx
 	ROOT=$PWD at_nginx 'fastcgi_request_buffering off;'
-	[ "$(reply /count --data-binary @sent)" = 200 ]
-	[ "$(cat body)" = 8388608 ]
+	expect 200 /count --data-binary @sent
+	body_is 8388608
 }
 
 @test "a program that never reads its body is answered" {
 	wrapper
 	head -c 8388608 /dev/zero >sent
 	at_nginx
-	[ "$(reply /hello --data-binary @sent)" = 200 ]
-	[ "$(cat body)" = 'hello ' ]
-	[ "$(reply /deaf --data-binary @sent)" = 200 ]
-	[ "$(cat body)" = deaf ]
+	expect 200 /hello --data-binary @sent
+	body_is 'hello '
+	expect 200 /deaf --data-binary @sent
+	body_is deaf
 }
 
 @test "a chunked upload through nginx without request buffering: the right CONTENT_LENGTH, every byte" {
 	wrapper
 	head -c 5000001 /dev/urandom >sent
 	at_nginx 'fastcgi_request_buffering off;'
-	[ "$(reply /digest -H 'Transfer-Encoding: chunked' \
-		--data-binary @sent)" = 200 ]
-	[ "$(cat body)" = "5000001 $(sha256sum <sent | cut -d ' ' -f 1)" ]
-	[ "$(reply /count -H 'Transfer-Encoding: chunked' -d abc)" = 200 ]
-	[ "$(cat body)" = '3 3' ]
+	expect 200 /digest -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent
+	body_is "5000001 $(sha256sum <sent | cut -d ' ' -f 1)"
+	expect 200 /count -H 'Transfer-Encoding: chunked' -d abc
+	body_is '3 3'
 }
 
 @test "an upload of 256 MiB and a download of 1 GiB: checksums right, the wrapper's memory bounded" {
@@ -168,8 +161,8 @@ has_program() {
 	local want
 	want=$(QUERY_STRING=268435456 "$CGI_C/pour" | tail -c 268435456 |
 		tee sent | sha256sum | cut -d ' ' -f 1)
-	[ "$(reply /digest -T sent -X POST)" = 200 ]
-	[ "$(cat body)" = "268435456 $want" ]
+	expect 200 /digest -T sent -X POST
+	body_is "268435456 $want"
 	rm sent
 	want=$(QUERY_STRING=1073741824 "$CGI_C/pour" | tail -c 1073741824 |
 		cksum)
@@ -255,9 +248,9 @@ has_program() {
 @test "a reload of nginx and a restart of the wrapper lose nothing afterwards" {
 	wrapper
 	at_nginx
-	[ "$(reply /hello)" = 200 ]
+	expect 200 /hello
 	stop_wrapper
-	[ "$(reply /hello)" = 502 ]
+	expect 502 /hello
 	wrapper
-	[ "$(reply /hello)" = 200 ]
+	expect 200 /hello
 }

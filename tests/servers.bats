@@ -1,0 +1,277 @@
+# Behind the other real servers: Apache, lighttpd, Caddy, HAProxy, h2o.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# at SERVER: all below / goes to the wrapper on $SOCK, programs are in $CGI
+# (with the ending .cgi for servers that want one).
+at() {
+	mkdir -p www
+	local name
+	for name in "$CGI"/* "$CGI_C"/*; do
+		[ -f "$name" ] && [ -x "$name" ] &&
+			cp "$name" "www/$(basename "$name").cgi"
+	done
+	"at_$1"
+}
+
+at_apache() {
+	start_apache <<-END
+		ProxyTimeout 60
+		<FilesMatch "\.cgi\$">
+		    SetHandler "proxy:unix:$SOCK|fcgi://localhost"
+		</FilesMatch>
+	END
+}
+
+at_lighttpd() {
+	start_lighttpd <<-END
+		server.modules = ("mod_fastcgi")
+		server.stream-response-body = 1
+		fastcgi.server = (".cgi" => (("socket" => "$SOCK",
+		    "check-local" => "disable")))
+	END
+}
+
+at_caddy() {
+	start_caddy <<-END
+		reverse_proxy unix/$SOCK {
+		    transport fastcgi {
+		        root $PWD/www
+		        split .cgi
+		    }
+		}
+	END
+}
+
+at_haproxy() {
+	start_haproxy <<-END
+		backend app
+		    use-fcgi-app cgi
+		    server cgi $SOCK proto fcgi ${HAPROXY_SERVER:-}
+		fcgi-app cgi
+		    docroot $PWD/www
+		    path-info ^(/.+\.cgi)(/.*)?\$
+		    log-stderr global
+		    ${HAPROXY_APP:-}
+	END
+}
+
+at_h2o() {
+	start_h2o <<-END
+		"/":
+		  file.dir: $PWD/www
+		  file.custom-handler:
+		    extension: .cgi
+		    fastcgi.connect:
+		      port: $SOCK
+		      type: unix
+	END
+}
+
+# serves: what every server must bring across.
+serves() {
+	expect 200 /hello.cgi?world
+	body_is 'hello world'
+	head -c 3000000 /dev/urandom >sent
+	expect 200 /digest.cgi --data-binary @sent
+	body_is "3000000 $(sha256sum <sent | cut -d ' ' -f 1)"
+	expect 200 /echo.cgi --data-binary @sent
+	cmp sent body
+	[ "$(curl -sS "$URL/pour.cgi?50000000" | wc -c)" = 50000000 ]
+	local status
+	for status in 201 404 500 503; do
+		expect $status "/status.cgi?$status" || return
+	done
+}
+
+# errors: the wrapper's own replies, each as the status that was meant.
+errors() {
+	local want
+	for want in 500:empty 500:nohead; do
+		expect "${want%%:*}" "/${want#*:}.cgi" || return
+		[ -s body ] || return
+		if grep -q "$BATS_TEST_TMPDIR" body; then
+			return 1
+		fi
+	done
+	expect 504 /silent.cgi
+	expect 418 /nph.cgi
+}
+
+# path_info: what follows the program.
+path_info() {
+	run -0 curl -sS "$URL/world.cgi/a/b%20c?q=1"
+	grep -qxF 'env PATH_INFO=/a/b c' <<<"$output" &&
+		grep -qxF 'env SCRIPT_NAME=/world.cgi' <<<"$output" &&
+		grep -qxF "env SCRIPT_FILENAME=$PWD/www/world.cgi" \
+			<<<"$output" &&
+		grep -qxF 'env QUERY_STRING=q=1' <<<"$output"
+}
+
+@test "Apache: pages, bodies, statuses, errors" {
+	export PIDFILE=$PWD/pid
+	wrapper -mode 0666 -env PIDFILE -timeout 2
+	at apache
+	serves
+	errors
+}
+
+@test "Apache: PATH_INFO" {
+	wrapper -mode 0666
+	at apache
+	path_info
+}
+
+@test "Apache: a program that is missing, closed or broken is a 404, 403, 500, and no path is named" {
+	mkdir www
+	wrapper -mode 0666 -root "$PWD/www"
+	at apache
+	# Apache itself answers for files that are not there, unless it is told
+	# to pass all on.
+	stop apache
+	start_apache <<-END
+		ProxyPass / unix:$SOCK|fcgi://localhost$PWD/www/
+	END
+	echo text >www/plain
+	program www/bad <<<'#!/no/such/thing'
+	local want
+	for want in 404:nothing 403:plain 500:bad; do
+		expect "${want%%:*}" "/${want#*:}" || return
+		if grep -q "$BATS_TEST_TMPDIR" body; then
+			return 1
+		fi
+	done
+	expect 200 /hello.cgi
+	grep -q 'no such program' apache/error.log
+}
+
+@test "Apache's mod_fcgid starts the wrapper itself, with the socket as fd 0" {
+	mkdir www ipc
+	chmod 777 ipc
+	cp "$CGI/hello" www/hello.cgi
+	APACHE_MODULES='fcgid' start_apache <<-END
+		FcgidIPCDir $PWD/ipc
+		FcgidProcessTableFile $PWD/ipc/table
+		<Directory $PWD/www>
+		    Options +ExecCGI
+		    SetHandler fcgid-script
+		    FcgidWrapper "$CGI_FCGI" .cgi
+		</Directory>
+	END
+	expect 200 /hello.cgi?x --max-time 20
+	body_is 'hello x'
+}
+
+@test "lighttpd: pages, bodies, statuses, errors" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE -timeout 2
+	at lighttpd
+	serves
+	errors
+}
+
+@test "lighttpd: PATH_INFO" {
+	wrapper
+	at lighttpd
+	path_info
+}
+
+@test "lighttpd starts the wrapper itself (bin-path), and ends it" {
+	mkdir www
+	cp "$CGI/hello" www/hello.cgi
+	start_lighttpd <<-END
+		server.modules = ("mod_fastcgi")
+		fastcgi.server = (".cgi" => (("bin-path" => "$CGI_FCGI",
+		    "socket" => "$SOCK", "max-procs" => 1)))
+	END
+	expect 200 /hello.cgi?x
+	body_is 'hello x'
+	stop lighttpd
+	wait_for no_orphans
+}
+
+@test "Caddy: pages, bodies, statuses, errors" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE -timeout 2
+	at caddy
+	serves
+	errors
+}
+
+@test "Caddy: PATH_INFO" {
+	wrapper
+	at caddy
+	path_info
+}
+
+@test "Caddy: a chunked upload has the right CONTENT_LENGTH and every byte" {
+	wrapper
+	at caddy
+	head -c 5000001 /dev/urandom >sent
+	expect 200 /digest.cgi -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent
+	body_is "5000001 $(sha256sum <sent | cut -d ' ' -f 1)"
+}
+
+@test "HAProxy: pages, bodies, statuses, errors" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE -timeout 2
+	at haproxy
+	serves
+	errors
+}
+
+@test "HAProxy: PATH_INFO" {
+	wrapper
+	at haproxy
+	path_info
+}
+
+# HAProxy waits for a chunked body, counts it, and refuses by itself with 400
+# what is larger than its buffer.
+@test "HAProxy: a chunked upload has the right CONTENT_LENGTH and every byte" {
+	wrapper
+	at haproxy
+	head -c 10001 /dev/urandom >sent
+	expect 200 /digest.cgi -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent
+	body_is "10001 $(sha256sum <sent | cut -d ' ' -f 1)"
+}
+
+@test "HAProxy asks for values, multiplexes and keeps one connection: nobody gets another's page" {
+	wrapper -max 20
+	HAPROXY_APP=$'option get-values\n    option mpxs-conns\n    option max-reqs 50\n    option keep-conn' \
+		HAPROXY_SERVER='maxconn 100 pool-max-conn 2' at haproxy
+	seq 1 300 | xargs -P 20 -I {} \
+		curl -sS "$URL/nonce.cgi?{}:5000:p" -o 'page{}'
+	for i in {1..300}; do
+		QUERY_STRING=$i:5000:p "$CGI_C/nonce" </dev/null |
+			sed '1,/^$/d' | cmp - "page$i" || return
+	done
+}
+
+@test "HAProxy multiplexes large bodies and replies on one connection" {
+	wrapper
+	HAPROXY_APP=$'option get-values\n    option mpxs-conns\n    option max-reqs 50\n    option keep-conn' \
+		HAPROXY_SERVER='maxconn 100' at haproxy
+	head -c 2000000 /dev/urandom >sent
+	seq 1 12 | xargs -P 6 -I {} curl -sS "$URL/echo.cgi" \
+		--max-time 60 --data-binary @sent -o 'page{}'
+	for i in {1..12}; do
+		cmp sent "page$i" || return
+	done
+}
+
+@test "h2o: pages, bodies, statuses, errors" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE -timeout 2
+	at h2o
+	serves
+	errors
+}
+
+@test "h2o: PATH_INFO" {
+	wrapper
+	at h2o
+	path_info
+}
