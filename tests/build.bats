@@ -1,0 +1,87 @@
+# What is built, how large it is, and where it goes.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# build NAME [VARIABLE=VALUE]...: into this file's folder, without a warning.
+build() {
+	local dir=$BATS_FILE_TMPDIR/$1
+	shift
+	run make -s -C "$REPO" B="$dir" BIN="$dir/cgi-fcgi" "$@" all helpers
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	BIN=$dir/cgi-fcgi
+}
+
+@test "gcc builds all without a warning, stripped under 64 KiB, with libc alone" {
+	build gcc CC=gcc CFLAGS='-O2 -Werror'
+	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
+	[ "$(stat -c %s small)" -lt 65536 ]
+	run -0 ldd "$BIN"
+	[ "$(printf '%s\n' "${lines[@]}" |
+		grep -cvE 'linux-vdso|libc\.so|ld-linux|linux-gate')" -eq 0 ]
+}
+
+@test "clang builds all without a warning" {
+	build clang CC=clang CFLAGS='-O2 -Werror'
+}
+
+@test "musl-gcc builds all without a warning, static, stripped under 128 KiB, and it runs" {
+	build musl CC=musl-gcc CFLAGS='-O2 -Werror' LDFLAGS=-static
+	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
+	[ "$(stat -c %s small)" -lt 131072 ]
+	run ldd "$BIN"
+	[[ $output == *'not a dynamic'* || $output == *'statically linked'* ]]
+	CGI_FCGI=$BIN
+	wrapper
+	get "$CGI/hello" | grep -q hello
+}
+
+@test "make install puts binary, manual page and, if asked, fcgiwrap's name below DESTDIR, uninstall takes them away" {
+	build gcc CC=gcc CFLAGS='-O2 -Werror'
+	local made=(make -s -C "$REPO" "B=$BATS_FILE_TMPDIR/gcc" "BIN=$BIN"
+		CC=gcc CFLAGS='-O2 -Werror' PREFIX=/usr "DESTDIR=$PWD/root")
+	"${made[@]}" install
+	run -0 find root -type f
+	[ "$(find root -type f | sort)" = "root/usr/bin/cgi-fcgi
+root/usr/share/man/man1/cgi-fcgi.1" ]
+	root/usr/bin/cgi-fcgi -version
+	"${made[@]}" install FCGIWRAP=1
+	root/usr/sbin/fcgiwrap -h
+	"${made[@]}" uninstall
+	[ -z "$(find root -name 'cgi-fcgi*')" ]
+	[ -z "$(find root -type l)" ]
+}
+
+@test "the manual page has no mistake" {
+	none=$(mandoc -T lint -W warning "$REPO/cgi-fcgi.1")
+	[ -z "$none" ]
+}
+
+@test "make demo asks with GET and POST, and leaves nothing behind" {
+	export TMPDIR=$PWD CGI_FCGI
+	run -0 "$REPO/examples/demo"
+	[[ $output == *'Hello, reader!'* ]]
+	[[ $output == *'/hello.cgi/a/path'* ]]
+	[[ $output == *'You sent 14 bytes: name=value&x=1'* ]]
+	[ -z "$(find . -name 'cgi-fcgi-demo*')" ]
+}
+
+@test "make demo leaves nothing behind when it fails or is interrupted" {
+	export TMPDIR=$PWD
+	CGI_FCGI=/bin/false run ! "$REPO/examples/demo"
+	[ -z "$(find . -name 'cgi-fcgi-demo*')" ]
+	# A bridge that never ends.
+	program hang <<-END
+		#!/bin/sh
+		[ "\$1" = -listen ] && exec "$CGI_FCGI" "\$@"
+		touch "$PWD/asked"
+		exec sleep 1000
+	END
+	start demo setsid env CGI_FCGI="$PWD/hang" perl -e \
+		'$SIG{INT} = "DEFAULT"; exec @ARGV' "$REPO/examples/demo"
+	wait_for [ -e asked ]
+	pkill -INT -s "$(cat demo.pid)" || pkill -INT -P "$(cat demo.pid)" || :
+	ended demo
+	[ -z "$(find . -name 'cgi-fcgi-demo*')" ]
+}
