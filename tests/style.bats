@@ -57,14 +57,14 @@ none() {
 	done
 }
 
-@test "a file includes only what stands below it (tests/layers.txt)" {
+@test "a file includes only what stands above it in the order of layers (tests/layers.txt)" {
 	none awk -f tests/layers.awk tests/layers.txt "${SOURCES[@]}"
 	# The rule itself works.
 	cp -r common wrapper bridge tests/layers.txt "$BATS_TEST_TMPDIR"
 	cd "$BATS_TEST_TMPDIR" || return
 	echo '#include "log.h"' >>common/record.h
 	run awk -f "$REPO/tests/layers.awk" layers.txt common/record.h
-	[[ $output == *'not below'* ]]
+	[[ $output == *'not above it'* ]]
 }
 
 @test "every test file is loaded the same way and every title says something" {
