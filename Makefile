@@ -20,6 +20,7 @@ COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
 all: $(BIN)
 
 $(BIN): $(OBJ)
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)
 
 $(B)/%.o: %.c $(B)/flags

@@ -294,6 +294,110 @@ fails() {
 	[ "$STATUS" -eq 0 ]
 }
 
+@test "a worker that dies is replaced, and the log says so" {
+	wrapper -workers 2
+	wait_for two_workers
+	local first
+	first=$(children_of "$WRAPPER")
+	kill -KILL "${first%% *}"
+	wait_for new_worker "${first%% *}"
+	wait_for logged "${first%% *}"
+	for _ in {1..10}; do
+		run -0 get "$CGI/hello" || return
+	done
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+}
+
+two_workers() {
+	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
+}
+
+new_worker() {
+	two_workers && gone "$1"
+}
+
+@test "-idle ends it after so long without a connection, exit 0" {
+	wrapper -idle 1
+	run -0 wire "get 1 $CGI/hello" 'end 1' 'stall 1500' "get 1 $CGI/hello" \
+		'end 1'
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+	[ ! -e "$SOCK" ]
+}
+
+@test "-daemon returns when it listens; -pidfile then says whom to stop" {
+	start starter "$CGI_FCGI" -listen "$SOCK" -daemon -pidfile "$PWD/pid"
+	ended starter
+	[ "$STATUS" -eq 0 ]
+	listens "$SOCK"
+	run -0 get "$CGI/hello"
+	kill "$(cat pid)"
+	wait_for gone "$(cat pid || echo 1)" || [ ! -e pid ]
+	wait_for deaf_at "$SOCK"
+}
+
+@test "a socket that systemd passes is served, READY=1 and STOPPING=1 are told" {
+	start listener socat -u "UNIX-RECV:$PWD/notify" OPEN:told,creat,append
+	wait_for [ -S notify ]
+	# What systemd does: the socket as fd 3, LISTEN_PID the process itself.
+	cat >activate.pl <<-'END'
+		use POSIX; use Socket;
+		my ($path, @command) = @ARGV;
+		socket my $s, AF_UNIX, SOCK_STREAM, 0 or die;
+		bind $s, sockaddr_un($path) or die; listen $s, 10 or die;
+		POSIX::dup2(fileno $s, 3) if fileno $s != 3;
+		fcntl STDIN, 2, 0;
+		{ local $^F = 100; open my $three, '<&=', 3; fcntl $three, 2, 0;
+		$ENV{LISTEN_PID} = $$; $ENV{LISTEN_FDS} = 1; exec @command; }
+	END
+	NOTIFY_SOCKET=$PWD/notify start wrapper perl activate.pl "$SOCK" \
+		"$CGI_FCGI"
+	wait_for grep -q READY=1 told
+	run -0 get "$CGI_C/world"
+	[[ $output != *LISTEN_FDS* ]]
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+	wait_for grep -q STOPPING=1 told
+	[ -S "$SOCK" ]
+}
+
+@test "called fcgiwrap it takes fcgiwrap's options and habits" {
+	ln -s "$CGI_FCGI" fcgiwrap
+	cp "$CGI_C/world" world
+	FROM_OUTSIDE=1 start fcgiwrap ./fcgiwrap -f -c 2 -s "unix:$SOCK"
+	wait_for listens "$SOCK"
+	run -0 get "$PWD/world"
+	[[ $output == *'env FROM_OUTSIDE=1\n'* ]]
+	run -0 ./fcgiwrap -h
+	stop fcgiwrap
+	start fcgiwrap spawn-fcgi -n -s "$PWD/two" -- ./fcgiwrap -p "$PWD/world"
+	wait_for listens "$PWD/two"
+	ADDR=$PWD/two run -0 get "$PWD/world"
+	[[ $output == *argv* ]]
+	ADDR=$PWD/two run -0 get "$CGI/hello"
+	[[ $output == *'Status: 403'* ]]
+}
+
+@test "-status tells the wrapper's counters as text, JSON and OpenMetrics; /ping answers pong" {
+	wrapper -status /status
+	run -0 get "$CGI/hello"
+	run -0 wire 'begin 1 responder keep' 'params 1 SCRIPT_NAME=/status' \
+		'params 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *text/plain* ]]
+	wire 'begin 1' 'params 1 SCRIPT_NAME=/status QUERY_STRING=json' \
+		'params 1' 'stdin 1' 'end 1' 'tell 1' |
+		sed -n 's/^1 STDOUT //p' | sed 's/.*\\r\\n\\r\\n//; s/\\n//g' |
+		jq -e type
+	run -0 wire 'begin 1' \
+		'params 1 SCRIPT_NAME=/status QUERY_STRING=openmetrics' \
+		'params 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'# EOF'* ]]
+	run -0 wire 'begin 1' 'params 1 SCRIPT_NAME=/status/ping' \
+		'params 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *pong* ]]
+}
+
 @test "-pidfile holds the pid and goes with it" {
 	wrapper -pidfile "$PWD/pid"
 	[ "$(cat pid)" = "$WRAPPER" ] || memory_counts

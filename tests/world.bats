@@ -292,6 +292,26 @@ has_no() {
 	[[ $output == *'END 0 0'* ]]
 }
 
+@test "FCGI_DATA that comes before FCGI_STDIN has ended still comes second (6.4)" {
+	wrapper
+	run -0 wire 'begin 1 filter' "params 1 SCRIPT_FILENAME=$CGI/echo" \
+		'params 1 CONTENT_LENGTH=5 FCGI_DATA_LENGTH=6' \
+		'params 1' 'data 1 sec' 'stdin 1 fir' 'data 1 ond' 'data 1' \
+		'stdin 1 st' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *firstsecond* ]]
+	[[ $output == *'END 0 0'* ]]
+}
+
+@test "a filter of 8 MiB each way: every byte, in its order" {
+	wrapper
+	run -0 wire 'begin 1 filter' 'timeout 60' \
+		"params 1 SCRIPT_FILENAME=$CGI/count" \
+		'params 1 CONTENT_LENGTH=8000000 FCGI_DATA_LENGTH=5' 'params 1' \
+		'fill 1 8000000' 'stdin 1' 'data 1 after' 'data 1' 'end 1' \
+		'tell 1'
+	[[ $output == *'8000000 8000005\n'* ]]
+}
+
 @test "an unmodified program such as gzip or sed filters" {
 	wrapper
 	printf 'print "A: b\\n\\n"; exec "sed", "s/a/b/g"' >filter.pl
