@@ -133,12 +133,27 @@ pattern() {
 	logged "$PWD/no/such/folder"
 }
 
+@test "a spool that cannot be written behind nginx ends the requests that need it, and nothing else" {
+	export PIDFILE=$PWD/pid
+	wrapper -spool "$PWD/no/such/folder" -env PIDFILE
+	run -0 wire "open 1 $CGI/count SERVER_SOFTWARE=nginx/1" 'stdin 1 abc' \
+		'end 1' 'tell 1' \
+		"open 2 $CGI/silent CONTENT_LENGTH=1000000 SERVER_SOFTWARE=nginx/1" \
+		'fill 2 1000000' 'end 2' 'tell 2' "get 3 $CGI/hello" 'end 3' \
+		'tell 3'
+	[[ $output == *'1 STDOUT Status: 50'* ]]
+	[[ $output == *'2 STDOUT Status: 50'* ]]
+	[[ $output == *'3 STDOUT Content-Type'* ]]
+}
+
 @test "a full disk under the spool is a 507 with a reason, nothing else is touched" {
 	# A limit on the size of files is the disk that anybody can fill.
-	(ulimit -f 1000 && trap '' XFSZ && wrapper)
+	(ulimit -f 1000 && wrapper)
 	WRAPPER=$(cat wrapper.pid)
 	run -0 wire "open 1 $CGI/count" 'fill 1 3000000' 'stdin 1' 'end 1' \
-		'tell 1' "post 2 $CGI/count abc" 'end 2' 'tell 2'
+		"open 3 $CGI/deaf CONTENT_LENGTH=3000000 SERVER_SOFTWARE=nginx" \
+		'fill 3 3000000' 'stdin 3' 'end 3' 'tell 1 3' \
+		"post 2 $CGI/count abc" 'end 2' 'tell 2'
 	[[ $output == *'1 STDOUT Status: 50'* ]]
 	[[ $output == *'1 STDERR '* ]]
 	[[ $output == *'3 3\n'* ]]
