@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include "log.h"
 #include "opt.h"
 #include "record.h"
+#include "text.h"
 #include "wrapper/wrapper.h"
 
 #ifndef VERSION
@@ -35,20 +35,38 @@ static void open_standard_files(void)
 	close(fd);
 }
 
-static void print_help(void)
+#define HELP_MAX 8192
+
+static int print(const char *text, size_t length)
 {
-	printf("cgi-fcgi -listen ADDR [option]... [--] [PROGRAM [ARG]...]\n"
-	       "    run CGI programs for a web server that speaks FastCGI\n");
-	opt_help(wrapper_options);
-	printf("\ncgi-fcgi [-bind | -start] -connect ADDR [option]... "
-	       "[APP [N]]\n"
-	       "    ask a FastCGI application, as a CGI program or a "
-	       "command\n");
-	opt_help(bridge_options);
-	printf("\ncgi-fcgi -f FILE    the words of FILE are the arguments\n"
-	       "cgi-fcgi -help | -version\n\n"
-	       "ADDR: /PATH, unix:PATH, @NAME, HOST:PORT, [V6]:PORT or :PORT\n"
-	       "All of it: man cgi-fcgi\n");
+	if (text_write(STDOUT_FILENO, text, length) < 0)
+		die(1, "stdout: %s", strerror(errno));
+	return 0;
+}
+
+static int print_help(void)
+{
+	char text[HELP_MAX];
+	size_t used = text_format(
+		text, sizeof(text),
+		"cgi-fcgi -listen ADDR [option]... [--] [PROGRAM [ARG]...]\n"
+		"    run CGI programs for a web server that speaks FastCGI\n");
+
+	used += opt_help(wrapper_options, text + used, sizeof(text) - used);
+	used += text_format(
+		text + used, sizeof(text) - used,
+		"\ncgi-fcgi [-bind | -start] -connect ADDR [option]... "
+		"[APP [N]]\n"
+		"    ask a FastCGI application, as a CGI program or a "
+		"command\n");
+	used += opt_help(bridge_options, text + used, sizeof(text) - used);
+	used += text_format(
+		text + used, sizeof(text) - used,
+		"\ncgi-fcgi -f FILE    the words of FILE are the arguments\n"
+		"cgi-fcgi -help | -version\n\n"
+		"ADDR: /PATH, unix:PATH, @NAME, HOST:PORT, [V6]:PORT or "
+		":PORT\nAll of it: man cgi-fcgi\n");
+	return print(text, used);
 }
 
 static bool is_word(const char *word, const char *name)
@@ -114,19 +132,17 @@ static const char *base_name(const char *path)
 
 int main(int argc, char **argv)
 {
+	static const char version[] = "cgi-fcgi " VERSION "\n";
+
 	open_standard_files();
 	if (argc > 0 && strcmp(base_name(argv[0]), "fcgiwrap") == 0) {
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);
 	}
-	if (argc > 1 && is_word(argv[1], "help")) {
-		print_help();
-		return 0;
-	}
-	if (argc > 1 && is_word(argv[1], "version")) {
-		printf("cgi-fcgi " VERSION "\n");
-		return 0;
-	}
+	if (argc > 1 && is_word(argv[1], "help"))
+		return print_help();
+	if (argc > 1 && is_word(argv[1], "version"))
+		return print(version, sizeof(version) - 1);
 	if (argc > 1 && is_word(argv[1], "f")) {
 		if (argc < 3)
 			opt_usage("-f needs FILE");

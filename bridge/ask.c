@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +15,7 @@
 #include "bridge.h"
 #include "fault.h"
 #include "record.h"
+#include "text.h"
 
 extern char **environ;
 
@@ -96,8 +96,8 @@ static int temporary(void)
 	char path[4096];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/cgi-fcgi.XXXXXX",
-		 folder && *folder ? folder : "/tmp");
+	text_format(path, sizeof(path), "%s/cgi-fcgi.XXXXXX",
+		    folder && *folder ? folder : "/tmp");
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd < 0)
 		fault(EXIT_BODY, "the body cannot be kept", strerror(errno));
@@ -146,8 +146,8 @@ static void add_length(struct ask *ask)
 {
 	char text[24];
 
-	snprintf(text, sizeof(text), "%llu",
-		 (unsigned long long)ask->body_length);
+	text_format(text, sizeof(text), "%llu",
+		    (unsigned long long)ask->body_length);
 	add(ask, "CONTENT_LENGTH", text);
 }
 
@@ -174,11 +174,11 @@ static void add_data(struct ask *ask)
 	if (!wish.data)
 		return;
 	ask->data = open_sized(wish.data, &ask->data_length);
-	snprintf(text, sizeof(text), "%llu",
-		 (unsigned long long)ask->data_length);
+	text_format(text, sizeof(text), "%llu",
+		    (unsigned long long)ask->data_length);
 	add(ask, "FCGI_DATA_LENGTH", text);
 	if (fstat(ask->data, &st) == 0) {
-		snprintf(text, sizeof(text), "%lld", (long long)st.st_mtime);
+		text_format(text, sizeof(text), "%lld", (long long)st.st_mtime);
 		add(ask, "FCGI_DATA_LAST_MOD", text);
 	}
 }

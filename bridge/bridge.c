@@ -20,14 +20,20 @@
 #define URL_TIMEOUT_MS	   30000
 #define CONNECT_TIMEOUT_MS 10000
 
-struct wishes wish = {
-	.role = FCGI_RESPONDER,
-	.timeout_ms = -1,
-	.connect_timeout_ms = CONNECT_TIMEOUT_MS,
-	.socket = {.mode = LISTEN_MODE, .user = (uid_t)-1, .group = (gid_t)-1},
-	.backlog = LISTEN_BACKLOG,
-	.copies = 1,
-};
+struct wishes wish;
+
+/* Not an initialiser: that would be a page of zeros in the file. */
+static void set_defaults(void)
+{
+	wish.role = FCGI_RESPONDER;
+	wish.timeout_ms = -1;
+	wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	wish.socket.mode = LISTEN_MODE;
+	wish.socket.user = (uid_t)-1;
+	wish.socket.group = (gid_t)-1;
+	wish.backlog = LISTEN_BACKLOG;
+	wish.copies = 1;
+}
 
 static const char *add(struct wish_list *list, const char *value)
 {
@@ -260,10 +266,12 @@ static void ignore_sigpipe(void)
 
 int bridge_main(int argc, char **argv)
 {
-	int first = opt_parse(bridge_options, &wish, argc, argv);
 	struct ask ask;
+	int first;
 	int fd;
 
+	set_defaults();
+	first = opt_parse(bridge_options, &wish, argc, argv);
 	take_app(argc - first, argv + first);
 	settle_defaults();
 	check_wishes();

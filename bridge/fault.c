@@ -4,13 +4,13 @@
 #include "fault.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bridge.h"
 #include "log.h"
+#include "text.h"
 
 static bool answered;
 
@@ -36,15 +36,16 @@ static const char *reason_of(int page)
 static void print_page(int page)
 {
 	char text[256];
-	int length = snprintf(text, sizeof(text),
-			      "Status: %d %s\r\n"
-			      "Content-Type: text/plain\r\n"
-			      "\r\n"
-			      "%d %s\n",
-			      page, reason_of(page), page, reason_of(page));
+	size_t length =
+		text_format(text, sizeof(text),
+			    "Status: %d %s\r\n"
+			    "Content-Type: text/plain\r\n"
+			    "\r\n"
+			    "%d %s\n",
+			    page, reason_of(page), page, reason_of(page));
 
 	/* Whoever does not read it has left. */
-	if (write(STDOUT_FILENO, text, (size_t)length) < 0)
+	if (write(STDOUT_FILENO, text, length) < 0)
 		return;
 }
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include "fault.h"
 #include "listen.h"
 #include "log.h"
+#include "text.h"
 
 #define LISTENERS  ADDR_ENDPOINTS_MAX
 #define COPIES_MAX 1024
@@ -38,8 +38,8 @@ static char *const *clean_environment(void)
 	static char *list[] = {path, NULL};
 	const char *own = getenv("PATH");
 
-	snprintf(path, sizeof(path), "PATH=%s",
-		 own ? own : "/usr/local/bin:/usr/bin:/bin");
+	text_format(path, sizeof(path), "PATH=%s",
+		    own ? own : "/usr/local/bin:/usr/bin:/bin");
 	return list;
 }
 
@@ -113,7 +113,7 @@ static _Noreturn void cannot_start(const char *why)
 
 	end_copies();
 	remove_all();
-	snprintf(what, sizeof(what), "%.250s does not start", wish.app[0]);
+	text_format(what, sizeof(what), "%.250s does not start", wish.app[0]);
 	fault(EXIT_CONNECT, what, why);
 }
 
@@ -132,11 +132,12 @@ static const char *say(int status)
 	static char text[80];
 
 	if (WIFSIGNALED(status))
-		snprintf(text, sizeof(text), "it was killed by signal %d (%s)",
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		text_format(text, sizeof(text),
+			    "it was killed by signal %d (%s)", WTERMSIG(status),
+			    strsignal(WTERMSIG(status)));
 	else
-		snprintf(text, sizeof(text), "it ended with exit status %d",
-			 WEXITSTATUS(status));
+		text_format(text, sizeof(text), "it ended with exit status %d",
+			    WEXITSTATUS(status));
 	return text;
 }
 
@@ -246,10 +247,10 @@ void start_once(void)
 {
 	static char path[sizeof(once_folder) + 8];
 
-	snprintf(once_folder, sizeof(once_folder), "/tmp/cgi-fcgi.XXXXXX");
+	text_format(once_folder, sizeof(once_folder), "/tmp/cgi-fcgi.XXXXXX");
 	if (!mkdtemp(once_folder))
 		fault(1, "no folder for the socket", strerror(errno));
-	snprintf(path, sizeof(path), "%s/socket", once_folder);
+	text_format(path, sizeof(path), "%s/socket", once_folder);
 	wish.connect = path;
 	wish.copies = 1;
 	atexit(start_end_once);

@@ -3,11 +3,11 @@
  */
 #include "trace.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "bridge.h"
+#include "text.h"
 
 #define SHOWN_MAX 60 /* bytes of a stream's piece */
 
@@ -39,7 +39,7 @@ static size_t escape(char *out, size_t room, const unsigned char *bytes,
 		} else if (c >= ' ' && c < 0x7f) {
 			out[used++] = (char)c;
 		} else {
-			used += (size_t)snprintf(out + used, 5, "\\x%02x", c);
+			used += text_format(out + used, 5, "\\x%02x", c);
 		}
 	}
 	return used;
@@ -51,7 +51,7 @@ static size_t say_begin(char *out, size_t room, const struct record *record)
 					    "FILTER"};
 	uint16_t role = record_u16(record->bytes);
 
-	return (size_t)snprintf(
+	return text_format(
 		out, room, "%s%s",
 		role >= 1 && role <= 3 ? roles[role] : "unknown role",
 		record->bytes[2] & FCGI_KEEP_CONN ? " FCGI_KEEP_CONN" : "");
@@ -64,7 +64,7 @@ static size_t say_end(char *out, size_t room, const struct record *record)
 		"FCGI_OVERLOADED", "FCGI_UNKNOWN_ROLE"};
 	unsigned char protocol = record->bytes[4];
 
-	return (size_t)snprintf(
+	return text_format(
 		out, room, "appStatus %u %s", record_u32(record->bytes),
 		protocol < 4 ? names[protocol] : "unknown protocolStatus");
 }
@@ -75,7 +75,7 @@ static size_t say_stream(char *out, size_t room, const struct record *record)
 	size_t used;
 
 	if (record->content_length == 0)
-		return (size_t)snprintf(out, room, "end of stream");
+		return text_format(out, room, "end of stream");
 	out[0] = '"';
 	used = 1 + escape(out + 1, room - 8, record->bytes, shown);
 	out[used++] = '"';
@@ -147,11 +147,11 @@ static void say(char direction, const struct record *record)
 	char number[24];
 	size_t used;
 
-	snprintf(number, sizeof(number), "type %u", record->type);
-	used = (size_t)snprintf(line, sizeof(line), "%c %-22s id %-5u %5u%s ",
-				direction, name ? name : number, record->id,
-				record->content_length,
-				record->padding_length ? "+" : " ");
+	text_format(number, sizeof(number), "type %u", record->type);
+	used = text_format(line, sizeof(line), "%c %-22s id %-5u %5u%s ",
+			   direction, name ? name : number, record->id,
+			   record->content_length,
+			   record->padding_length ? "+" : " ");
 	if (!has_pairs(record))
 		used += say_content(line + used, sizeof(line) - used - 1,
 				    record);

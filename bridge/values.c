@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include "clock.h"
 #include "fault.h"
 #include "record.h"
+#include "text.h"
 #include "trace.h"
 
 static void send_question(int fd)
@@ -41,6 +41,12 @@ static void send_question(int fd)
 	}
 }
 
+static void print(const void *bytes, size_t n)
+{
+	if (text_write(STDOUT_FILENO, bytes, n) < 0)
+		fault(EXIT_STDOUT, "stdout cannot be written", strerror(errno));
+}
+
 static void print_pairs(const unsigned char *bytes, size_t n)
 {
 	static struct pair_reader reader;
@@ -55,15 +61,15 @@ static void print_pairs(const unsigned char *bytes, size_t n)
 		case PAIR_BEGIN:
 			break;
 		case PAIR_NAME:
-			fwrite(part, 1, length, stdout);
+			print(part, length);
 			if (reader.name == 0)
-				putchar('=');
+				print("=", 1);
 			break;
 		case PAIR_VALUE:
-			fwrite(part, 1, length, stdout);
+			print(part, length);
 			break;
 		case PAIR_END:
-			putchar('\n');
+			print("\n", 1);
 			break;
 		}
 	}
@@ -134,7 +140,5 @@ int values_ask(int fd)
 		n = receive(fd, bytes, sizeof(bytes), end);
 	while (!take(&reader, bytes, n));
 	close(fd);
-	if (fflush(stdout) != 0)
-		fault(EXIT_STDOUT, "stdout cannot be written", strerror(errno));
 	return 0;
 }

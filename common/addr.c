@@ -7,8 +7,9 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "text.h"
 
 static const char *parse_unix(struct addr *addr, const char *path)
 {
@@ -149,7 +150,7 @@ static int look_up(const struct addr *addr, struct endpoint *list,
 
 	hints.ai_family = addr->kind == ADDR_TCP6 ? AF_INET6 : AF_UNSPEC;
 	hints.ai_flags = AI_NUMERICSERV;
-	snprintf(port, sizeof(port), "%u", addr->port);
+	text_format(port, sizeof(port), "%u", addr->port);
 	error = getaddrinfo(addr->host, port, &hints, &found);
 	if (error) {
 		*why = gai_strerror(error);
@@ -176,42 +177,76 @@ int addr_resolve(const struct addr *addr, struct endpoint *list,
 	return look_up(addr, list, why);
 }
 
+static void format_unix(const struct endpoint *endpoint, char *text)
+{
+	const size_t before = offsetof(struct sockaddr_un, sun_path);
+	struct sockaddr_un name;
+	size_t length;
+
+	memcpy(&name, &endpoint->name, sizeof(name));
+	if (endpoint->length <= before) {
+		text_format(text, ADDR_TEXT_MAX, "a unix socket");
+		return;
+	}
+	length = endpoint->length - before;
+	if (name.sun_path[0])
+		text_format(text, ADDR_TEXT_MAX, "%.*s", (int)length,
+			    name.sun_path);
+	else
+		text_format(text, ADDR_TEXT_MAX, "@%.*s", (int)length - 1,
+			    name.sun_path + 1);
+}
+
+static void format_inet(const struct endpoint *endpoint, char *text)
+{
+	struct sockaddr_in name;
+	unsigned char byte[4];
+
+	memcpy(&name, &endpoint->name, sizeof(name));
+	memcpy(byte, &name.sin_addr, sizeof(byte));
+	text_format(text, ADDR_TEXT_MAX, "%u.%u.%u.%u:%u", byte[0], byte[1],
+		    byte[2], byte[3], ntohs(name.sin_port));
+}
+
+/* With :: for zeros only where they begin it, which is what loopback and the
+ * wildcard need. */
+static void format_inet6(const struct endpoint *endpoint, char *text)
+{
+	struct sockaddr_in6 name;
+	const unsigned char *byte = name.sin6_addr.s6_addr;
+	size_t used;
+	int i = 0;
+
+	memcpy(&name, &endpoint->name, sizeof(name));
+	while (i < 7 && byte[2 * i] == 0 && byte[2 * i + 1] == 0)
+		i++;
+	used = text_format(text, ADDR_TEXT_MAX, "[%s", i > 0 ? "::" : "");
+	if (i == 7 && byte[14] == 0 && byte[15] == 0)
+		i = 8;
+	for (; i < 8; i++)
+		used += text_format(text + used, ADDR_TEXT_MAX - used, "%x%s",
+				    (unsigned)byte[2 * i] << 8 |
+					    byte[2 * i + 1],
+				    i < 7 ? ":" : "");
+	text_format(text + used, ADDR_TEXT_MAX - used, "]:%u",
+		    ntohs(name.sin6_port));
+}
+
 const char *addr_format(const struct endpoint *endpoint,
 			char text[ADDR_TEXT_MAX])
 {
-	char host[INET6_ADDRSTRLEN] = "?";
-	struct sockaddr_un un;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-
 	switch (endpoint->name.ss_family) {
 	case AF_UNIX:
-		memcpy(&un, &endpoint->name, sizeof(un));
-		if (endpoint->length <= offsetof(struct sockaddr_un, sun_path))
-			snprintf(text, ADDR_TEXT_MAX, "a unix socket");
-		else if (un.sun_path[0])
-			snprintf(text, ADDR_TEXT_MAX, "%.108s", un.sun_path);
-		else
-			snprintf(text, ADDR_TEXT_MAX, "@%.*s",
-				 (int)(endpoint->length -
-				       offsetof(struct sockaddr_un, sun_path) -
-				       1),
-				 un.sun_path + 1);
+		format_unix(endpoint, text);
 		break;
 	case AF_INET:
-		memcpy(&in, &endpoint->name, sizeof(in));
-		inet_ntop(AF_INET, &in.sin_addr, host, sizeof(host));
-		snprintf(text, ADDR_TEXT_MAX, "%s:%u", host,
-			 ntohs(in.sin_port));
+		format_inet(endpoint, text);
 		break;
 	case AF_INET6:
-		memcpy(&in6, &endpoint->name, sizeof(in6));
-		inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof(host));
-		snprintf(text, ADDR_TEXT_MAX, "[%s]:%u", host,
-			 ntohs(in6.sin6_port));
+		format_inet6(endpoint, text);
 		break;
 	default:
-		snprintf(text, ADDR_TEXT_MAX, "an unknown kind of socket");
+		text_format(text, ADDR_TEXT_MAX, "an unknown kind of socket");
 	}
 	return text;
 }

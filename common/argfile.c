@@ -1,5 +1,7 @@
 /*
- * argfile: a file in place of a command line.
+ * argfile: words of a file. What they mean is the caller's business; whatever
+ * the command line holds beside the file is not looked at, so that a query
+ * string that a web server passes as arguments never becomes an option.
  */
 #include "argfile.h"
 
@@ -13,35 +15,40 @@
 #include "log.h"
 #include "opt.h"
 
-#define FILE_MAX  65536
-#define WORDS_MAX 1024
+#define FILE_MAX (64 << 20)
 
-static char *read_file(const char *path)
+/* The whole file, ended by NUL. */
+static char *read_file(const char *path, size_t *length)
 {
-	char *text = malloc(FILE_MAX + 1);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t used = 0;
+	size_t room = 4096;
+	char *text = malloc(room);
 	ssize_t n = 0;
 
-	if (!text || fd < 0)
-		die(OPT_USAGE_STATUS, "-f %s: %s", path, strerror(errno));
-	while (used < FILE_MAX &&
-	       (n = read(fd, text + used, FILE_MAX - used)) > 0)
-		used += (size_t)n;
+	if (fd < 0)
+		opt_usage("-f %s: %s", path, strerror(errno));
+	*length = 0;
+	while (text && (n = read(fd, text + *length, room - *length - 1)) > 0) {
+		*length += (size_t)n;
+		if (*length > FILE_MAX)
+			opt_usage("-f %s: too large", path);
+		if (*length + 1 == room) {
+			room *= 2;
+			text = realloc(text, room);
+		}
+	}
+	if (!text)
+		die(1, "no memory");
 	if (n < 0)
-		die(OPT_USAGE_STATUS, "-f %s: %s", path, strerror(errno));
-	if (used == FILE_MAX)
-		die(OPT_USAGE_STATUS, "-f %s: longer than 64 KiB", path);
+		opt_usage("-f %s: %s", path, strerror(errno));
 	close(fd);
-	text[used] = '\0';
-	if (memchr(text, '\0', used))
-		die(OPT_USAGE_STATUS, "-f %s: holds a NUL byte", path);
+	text[*length] = '\0';
 	return text;
 }
 
 static bool is_blank(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
 static char *skip_blanks(char *p)
@@ -55,42 +62,46 @@ static char *skip_blanks(char *p)
 	return p;
 }
 
-/* Takes the quotes out of one word, in place; returns what follows it. */
-static char *take_word(char *p, const char *path)
+/* Takes the quotes out of the word at *p, ends it by NUL and moves *p behind
+ * it. False: a quote is not closed. */
+static bool take_word(char **p)
 {
-	char *to = p;
+	char *from = *p;
+	char *to = *p;
 	bool quoted = false;
+	bool more;
 
-	for (; *p && (quoted || !is_blank(*p)); p++) {
-		if (*p == '"')
+	while (*from && (quoted || !is_blank(*from))) {
+		if (*from == '"')
 			quoted = !quoted;
 		else
-			*to++ = *p;
+			*to++ = *from;
+		from++;
 	}
-	if (quoted)
-		die(OPT_USAGE_STATUS, "-f %s: a double quote is not closed",
-		    path);
-	if (*p)
-		p++;
+	more = *from != '\0';
 	*to = '\0';
-	return p;
+	*p = more ? from + 1 : from;
+	return !quoted;
 }
 
-char **argfile_read(const char *path, char *name, int *argc)
+char **argfile_read(const char *path, char *name, int *count)
 {
-	char **words = calloc(WORDS_MAX + 1, sizeof(*words));
-	char *p = read_file(path);
-	int count = 1;
+	size_t length;
+	char *p = read_file(path, &length);
+	/* Every word but the last has a blank behind it. */
+	char **words = malloc((length / 2 + 3) * sizeof(*words));
 
 	if (!words)
 		die(1, "no memory");
+	if (strlen(p) != length)
+		opt_usage("-f %s: a NUL byte: not a text", path);
 	words[0] = name;
+	*count = 1;
 	for (p = skip_blanks(p); *p; p = skip_blanks(p)) {
-		if (count == WORDS_MAX)
-			die(OPT_USAGE_STATUS, "-f %s: too many words", path);
-		words[count++] = p;
-		p = take_word(p, path);
+		words[(*count)++] = p;
+		if (!take_word(&p))
+			opt_usage("-f %s: a double quote is not closed", path);
 	}
-	*argc = count;
+	words[*count] = NULL;
 	return words;
 }

@@ -2,14 +2,14 @@
 #define ARGFILE_H
 
 /*
- * -f FILE: the words of a file are the arguments, so that a file can begin
- * with #!/usr/bin/cgi-fcgi -f. Words are separated by blanks, tabs and line
- * ends; double quotes hold a word together; # begins a comment.
+ * -f FILE: the words of a file are the command line, so that a #! line works.
+ * Words are parted by blanks, tabs and line ends; "double quotes" keep what is
+ * inside together; # at a word's beginning makes the rest of a line a comment.
  */
 
-/* Reads the words; argv[0] is name. Returns them ended by NULL and their
- * number in *argc; they live as long as the process. A file that cannot be
- * read ends the process. */
-char **argfile_read(const char *path, char *name, int *argc);
+/* Returns the words behind name, as an argv ended by NULL that lives as long
+ * as the process; *count tells how many. Ends the process with a usage error
+ * if the file cannot be read or a quote is not closed. */
+char **argfile_read(const char *path, char *name, int *count);
 
 #endif

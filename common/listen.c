@@ -10,7 +10,6 @@
 #include <grp.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -21,6 +20,7 @@
 
 #include "opt.h"
 #include "record.h"
+#include "text.h"
 
 #define LOCK_TRIES                                                             \
 	100 /* of 20 ms: a folder that a stranger locks is no end              \
@@ -31,10 +31,11 @@ static int fail(char why[LISTEN_WHY_MAX], const char *what)
 	int saved = errno;
 
 	if (errno == EADDRINUSE)
-		snprintf(why, LISTEN_WHY_MAX,
-			 "someone is already listening there");
+		text_format(why, LISTEN_WHY_MAX,
+			    "someone is already listening there");
 	else
-		snprintf(why, LISTEN_WHY_MAX, "%s: %s", what, strerror(errno));
+		text_format(why, LISTEN_WHY_MAX, "%s: %s", what,
+			    strerror(errno));
 	errno = saved;
 	return -1;
 }
@@ -56,10 +57,10 @@ static int lock_folder(const char *path)
 	int fd;
 	int tries;
 
-	snprintf(folder, sizeof(folder), "%s", path);
+	text_format(folder, sizeof(folder), "%s", path);
 	slash = strrchr(folder, '/');
 	if (!slash)
-		snprintf(folder, sizeof(folder), ".");
+		text_format(folder, sizeof(folder), ".");
 	else
 		slash[slash == folder] = '\0';
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -98,9 +99,9 @@ static int clear_stale(const char *path, const struct endpoint *endpoint,
 		return errno == ENOENT ? 0 : fail(why, "cannot look at it");
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
-		snprintf(why, LISTEN_WHY_MAX,
-			 "there is something that is not a socket; "
-			 "move it away or choose another path");
+		text_format(why, LISTEN_WHY_MAX,
+			    "there is something that is not a socket; "
+			    "move it away or choose another path");
 		return -1;
 	}
 	if (is_live(endpoint)) {
@@ -213,7 +214,7 @@ int listen_open(const struct addr *addr, const struct listen_wish *wish,
 	int i;
 
 	if (total == 0) {
-		snprintf(why, LISTEN_WHY_MAX, "%s", unknown);
+		text_format(why, LISTEN_WHY_MAX, "%s", unknown);
 		errno = ENOENT;
 		return -1;
 	}

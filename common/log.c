@@ -7,11 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <stdbool.h>
-#include <syslog.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
+
+#include "text.h"
+
+#define SYSLOG_PRIORITY "<29>" /* a daemon's notice (RFC 3164 §4.1.1) */
 
 static const char *log_prefix = "cgi-fcgi";
 static bool log_syslog;
@@ -24,8 +28,11 @@ void log_open(const char *name)
 
 int log_keep(void)
 {
-	int fd = fcntl(log_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int fd;
 
+	if (log_syslog)
+		return 0;
+	fd = fcntl(log_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (fd < 0)
 		return -1;
 	log_fd = fd;
@@ -34,7 +41,17 @@ int log_keep(void)
 
 void log_to_syslog(void)
 {
-	openlog(log_prefix, LOG_PID, LOG_DAEMON);
+	static const struct sockaddr_un name = {.sun_family = AF_UNIX,
+						.sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	/* Connected now: the root folder may change. */
+	if (fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	log_fd = fd;
 	log_syslog = true;
 }
 
@@ -65,18 +82,15 @@ static void log_line(const char *format, va_list args)
 	char line[LOG_LINE_MAX + 80];
 	int saved = errno;
 	ssize_t ignored;
-	int length;
 	size_t used;
 
-	vsnprintf(text, sizeof(text), format, args);
-	if (log_syslog) {
-		line[log_clean(line, sizeof(line), text)] = '\0';
-		syslog(LOG_NOTICE, "%s", line);
-		errno = saved;
-		return;
-	}
-	length = snprintf(line, 64, "%s: ", log_prefix);
-	used = length < 0 ? 0 : length < 64 ? (size_t)length : 63;
+	text_vformat(text, sizeof(text), format, args);
+	if (log_syslog)
+		used = text_format(line, 64,
+				   SYSLOG_PRIORITY "%s[%ld]: ", log_prefix,
+				   (long)getpid());
+	else
+		used = text_format(line, 64, "%s: ", log_prefix);
 	used += log_clean(line + used, sizeof(line) - used - 1, text);
 	line[used++] = '\n';
 	/* One write, so that lines of several processes do not mix. When

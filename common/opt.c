@@ -5,10 +5,10 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "log.h"
+#include "text.h"
 
 #define SECONDS_MAX 1000000000L
 
@@ -18,7 +18,7 @@ void opt_usage(const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	text_vformat(text, sizeof(text), format, args);
 	va_end(args);
 	note("%s", text);
 	die(OPT_USAGE_STATUS, "try 'cgi-fcgi -help'");
@@ -104,8 +104,9 @@ static const char *opt_store(const struct opt *opt, void *settings,
 		if (opt_number(value, opt->min, opt->max,
 			       (long *)(void *)field) == 0)
 			return NULL;
-		snprintf(why, sizeof(why), "not a whole number from %ld to %ld",
-			 opt->min, opt->max);
+		text_format(why, sizeof(why),
+			    "not a whole number from %ld to %ld", opt->min,
+			    opt->max);
 		return why;
 	case OPT_SECONDS:
 		if (opt_seconds(value, (long *)(void *)field) == 0)
@@ -156,13 +157,17 @@ int opt_parse(const struct opt *table, void *settings, int argc, char **argv)
 	return i;
 }
 
-void opt_help(const struct opt *table)
+size_t opt_help(const struct opt *table, char *text, size_t size)
 {
+	size_t used = 0;
 	char left[64];
 
 	for (; table->name; table++) {
-		snprintf(left, sizeof(left), "-%s%s%s", table->name,
-			 table->arg ? " " : "", table->arg ? table->arg : "");
-		printf("  %-24s %s\n", left, table->help);
+		text_format(left, sizeof(left), "-%s%s%s", table->name,
+			    table->arg ? " " : "",
+			    table->arg ? table->arg : "");
+		used += text_format(text + used, size - used, "  %-24s %s\n",
+				    left, table->help);
 	}
+	return used;
 }

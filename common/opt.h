@@ -43,8 +43,8 @@ const struct opt *opt_find(const struct opt *table, const char *word);
  */
 int opt_parse(const struct opt *table, void *settings, int argc, char **argv);
 
-/* Prints the table to stdout, a line an option. */
-void opt_help(const struct opt *table);
+/* Writes the table to text, a line an option; returns how many bytes. */
+size_t opt_help(const struct opt *table, char *text, size_t size);
 
 /* Says what is wrong with the command line, points to -help and ends the
  * process with OPT_USAGE_STATUS. */

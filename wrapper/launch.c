@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "loop.h"
 #include "settings.h"
 #include "shared.h"
+#include "text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -32,8 +32,8 @@ int launch_init(void)
 
 static int fail(struct launch *launch, int status, const char *what)
 {
-	snprintf(launch->why, sizeof(launch->why), "%s: %s", what,
-		 strerror(errno));
+	text_format(launch->why, sizeof(launch->why), "%s: %s", what,
+		    strerror(errno));
 	launch->status = status;
 	return -1;
 }
@@ -168,7 +168,8 @@ static int start(struct launch *launch, struct program *program,
 	launch->pid = spawn_start(&spawn);
 	if (launch->pid < 0) {
 		launch->status = program_explain(program, &spawn);
-		snprintf(launch->why, sizeof(launch->why), "%s", program->why);
+		text_format(launch->why, sizeof(launch->why), "%s",
+			    program->why);
 		return -1;
 	}
 	histogram_add(&shared->spawn_time, loop_clock_us() - begun);
@@ -205,7 +206,8 @@ int launch(struct launch *launch, struct env *env, uint16_t role)
 	launch->name = NULL;
 	launch->status = program_find(&program, env);
 	if (launch->status)
-		snprintf(launch->why, sizeof(launch->why), "%s", program.why);
+		text_format(launch->why, sizeof(launch->why), "%s",
+			    program.why);
 	else if (complete_env(env, role) < 0)
 		result = fail(launch, 503, program.path);
 	else

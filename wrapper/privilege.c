@@ -5,8 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -15,6 +13,8 @@
 #include "listen.h"
 #include "log.h"
 #include "settings.h"
+#include "spawn.h"
+#include "text.h"
 
 void privilege_check(void)
 {
@@ -34,12 +34,13 @@ void privilege_check(void)
 static void write_pidfile(void)
 {
 	char text[24];
-	int length = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+	size_t length =
+		text_format(text, sizeof(text), "%ld\n", (long)getpid());
 	int fd = open(set.pidfile,
 		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
 		      0644);
 
-	if (fd < 0 || write(fd, text, (size_t)length) != length)
+	if (fd < 0 || text_write(fd, text, length) < 0)
 		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
 	close(fd);
 }
@@ -78,9 +79,7 @@ void privilege_drop(void)
 		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
 	if (!set.user)
 		return;
-	if (setgroups(0, NULL) < 0 ||
-	    setresgid(set.gid, set.gid, set.gid) < 0 ||
-	    setresuid(set.uid, set.uid, set.uid) < 0)
+	if (spawn_become(set.uid, set.gid) < 0)
 		die(1, "-user %s: %s", set.user, strerror(errno));
 }
 

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +16,7 @@
 
 #include "owner.h"
 #include "settings.h"
+#include "text.h"
 
 /* A path that a request asks for, and what is there. */
 struct lookup {
@@ -29,8 +29,8 @@ struct lookup {
 static int refuse(struct program *program, int status, const char *path,
 		  const char *reason)
 {
-	snprintf(program->why, sizeof(program->why), "%.300s: %.200s", path,
-		 reason);
+	text_format(program->why, sizeof(program->why), "%.300s: %.200s", path,
+		    reason);
 	return status;
 }
 
@@ -73,7 +73,7 @@ static char *asked_path(struct program *program, const struct env *env,
 
 		asked = malloc(size);
 		if (asked)
-			snprintf(asked, size, "%s%s", root, name);
+			text_format(asked, size, "%s%s", root, name);
 	} else {
 		*status = refuse(program, 403, "the server names no program",
 				 "neither SCRIPT_FILENAME nor DOCUMENT_ROOT "
@@ -148,9 +148,9 @@ static int refuse_missing(struct program *program, const struct lookup *lookup)
 {
 	char reason[200];
 
-	snprintf(reason, sizeof(reason),
-		 "no such program (of this path %.100s is there)",
-		 lookup->fd >= 0 ? "a folder above it" : "nothing");
+	text_format(reason, sizeof(reason),
+		    "no such program (of this path %.100s is there)",
+		    lookup->fd >= 0 ? "a folder above it" : "nothing");
 	return refuse(program, 404, lookup->asked, reason);
 }
 
@@ -189,7 +189,7 @@ static char *resolved_name(struct lookup *lookup)
 	ssize_t length;
 	char *resolved;
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", lookup->fd);
+	text_format(link, sizeof(link), "/proc/self/fd/%d", lookup->fd);
 	length = readlink(link, name, sizeof(name));
 	if (length > 0 && length < (ssize_t)sizeof(name)) {
 		name[length] = '\0';
@@ -213,7 +213,7 @@ static int open_folder(struct program *program)
 	program->local = malloc(length);
 	if (!program->local)
 		return refuse_errno(program, program->path);
-	snprintf(program->local, length, ".%s", slash);
+	text_format(program->local, length, ".%s", slash);
 	*slash = '\0';
 	program->folder = open(slash == program->path ? "/" : program->path,
 			       O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -341,7 +341,7 @@ static int set_translated(struct env *env, const char *path_info)
 	text = malloc(size);
 	if (!text)
 		return -1;
-	snprintf(text, size, "%s%s", root, path_info);
+	text_format(text, size, "%s%s", root, path_info);
 	result = env_set(env, "PATH_TRANSLATED", text);
 	free(text);
 	return result;
@@ -465,7 +465,7 @@ static int explain_script(struct program *program, int error)
 	else
 		what = "its interpreter is missing";
 	line[strcspn(line, "\r")] = '\0';
-	snprintf(reason, sizeof(reason), "%.150s: %.100s", line, what);
+	text_format(reason, sizeof(reason), "%.150s: %.100s", line, what);
 	return refuse(program, 500, program->path, reason);
 }
 
@@ -525,8 +525,8 @@ int program_explain(struct program *program, const struct spawn *spawn)
 
 	if (spawn->step == SPAWN_EXEC)
 		return explain_exec(program, spawn->error);
-	snprintf(reason, sizeof(reason), "%s: %s", doing[spawn->step],
-		 strerror(spawn->error));
+	text_format(reason, sizeof(reason), "%s: %s", doing[spawn->step],
+		    strerror(spawn->error));
 	return refuse(program, spawn->step == SPAWN_FORK ? 503 : 500,
 		      program->path, reason);
 }

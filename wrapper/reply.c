@@ -4,9 +4,10 @@
 #include "reply.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include "text.h"
 
 /* A character of a field name (RFC 3875 §2.2, token). */
 static bool is_token(unsigned char c)
@@ -121,15 +122,15 @@ static const char *reason_of(int status)
 size_t reply_page(char page[REPLY_PAGE_MAX], int status)
 {
 	const char *reason = reason_of(status);
-	int length = snprintf(page, REPLY_PAGE_MAX,
-			      "Status: %d %s\r\n"
-			      "Content-Type: text/plain\r\n"
-			      "%s"
-			      "\r\n"
-			      "%d %s\n",
-			      status, reason,
-			      status == 503 ? "Retry-After: 5\r\n" : "", status,
-			      reason);
+	size_t length = text_format(page, REPLY_PAGE_MAX,
+				    "Status: %d %s\r\n"
+				    "Content-Type: text/plain\r\n"
+				    "%s"
+				    "\r\n"
+				    "%d %s\n",
+				    status, reason,
+				    status == 503 ? "Retry-After: 5\r\n" : "",
+				    status, reason);
 
-	return (size_t)length;
+	return length;
 }

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -18,6 +17,7 @@
 #include "settings.h"
 #include "shared.h"
 #include "status.h"
+#include "text.h"
 
 #define TRIM_AT	  32   /* requests at once that leave memory worth returning */
 #define ERRORS_MS 10   /* a program that runs longer has its stderr watched */
@@ -50,8 +50,8 @@ static const char *who(const struct request *request)
 
 	if (!request->name)
 		return "a request";
-	snprintf(text, sizeof(text), "%.300s[%ld]", request->name,
-		 (long)request->answer.pid);
+	text_format(text, sizeof(text), "%.300s[%ld]", request->name,
+		    (long)request->answer.pid);
 	return text;
 }
 
@@ -128,11 +128,11 @@ static void say_status(char *text, size_t size, int wait_status)
 	int number = WTERMSIG(wait_status);
 
 	if (WIFSIGNALED(wait_status))
-		snprintf(text, size, "was killed by signal %d (%s)", number,
-			 strsignal(number));
+		text_format(text, size, "was killed by signal %d (%s)", number,
+			    strsignal(number));
 	else
-		snprintf(text, size, "ended with exit status %d",
-			 WEXITSTATUS(wait_status));
+		text_format(text, size, "ended with exit status %d",
+			    WEXITSTATUS(wait_status));
 }
 
 /* The program has died of a signal, or has printed nothing at all. */
@@ -143,9 +143,9 @@ static void fail_by_status(struct request *request)
 	bool silent = request->answer.bytes == 0;
 
 	say_status(status, sizeof(status), request->wait_status);
-	snprintf(why, sizeof(why), "%.300s: %s%s", who(request), status,
-		 silent ? " and printed nothing"
-			: " in the middle of its reply");
+	text_format(why, sizeof(why), "%.300s: %s%s", who(request), status,
+		    silent ? " and printed nothing"
+			   : " in the middle of its reply");
 	fail(request, 500, app_status_of(request->wait_status),
 	     WIFSIGNALED(request->wait_status) ? FAILED_SIGNAL : FAILED_REPLY,
 	     why);
@@ -157,9 +157,10 @@ static void fail_by_head(struct request *request)
 	size_t shown =
 		request->answer.head_have < 60 ? request->answer.head_have : 60;
 
-	snprintf(why, sizeof(why),
-		 "%.300s: its output begins with no header field: \"%.*s\"",
-		 who(request), (int)shown, (const char *)request->answer.head);
+	text_format(why, sizeof(why),
+		    "%.300s: its output begins with no header field: \"%.*s\"",
+		    who(request), (int)shown,
+		    (const char *)request->answer.head);
 	fail(request, 500,
 	     request->exited ? app_status_of(request->wait_status) : 0,
 	     FAILED_REPLY, why);
@@ -200,10 +201,10 @@ static void settle_closed(struct request *request)
 		end(request, 0);
 		return;
 	}
-	snprintf(why, sizeof(why),
-		 "%.300s: closed its stdout and had printed "
-		 "nothing",
-		 who(request));
+	text_format(why, sizeof(why),
+		    "%.300s: closed its stdout and had printed "
+		    "nothing",
+		    who(request));
 	fail(request, 500, 0, FAILED_REPLY, why);
 }
 
@@ -242,8 +243,9 @@ static void end_by_limit(struct request *request, enum shared_killed kind,
 {
 	char why[PROGRAM_WHY_MAX];
 
-	snprintf(why, sizeof(why), "%.300s: ended: %s of %ld.%03ld s is over",
-		 who(request), limit, ms / 1000, ms % 1000);
+	text_format(why, sizeof(why),
+		    "%.300s: ended: %s of %ld.%03ld s is over", who(request),
+		    limit, ms / 1000, ms % 1000);
 	shared->killed[kind]++;
 	let_go_of_child(request, child_end);
 	note("%s", why);
@@ -506,9 +508,9 @@ static void lose_body(struct request *request)
 	char why[PROGRAM_WHY_MAX];
 	int error = errno;
 
-	snprintf(why, sizeof(why),
-		 "%.300s: the request's body cannot be kept in %.100s: %s",
-		 who(request), set.spool, strerror(error));
+	text_format(why, sizeof(why),
+		    "%.300s: the request's body cannot be kept in %.100s: %s",
+		    who(request), set.spool, strerror(error));
 	let_go_of_child(request, child_end);
 	fail(request, is_full(error) ? 507 : 500, 128 + SIGTERM, FAILED_BODY,
 	     why);
@@ -562,8 +564,8 @@ static void start_measured(struct request *request)
 
 	env_unset(&request->env, "CONTENT_LENGTH");
 	if (request->body.size > 0) {
-		snprintf(length, sizeof(length), "%llu",
-			 (unsigned long long)request->body.size);
+		text_format(length, sizeof(length), "%llu",
+			    (unsigned long long)request->body.size);
 		env_unset(&request->env, "HTTP_TRANSFER_ENCODING");
 		if (env_set(&request->env, "CONTENT_LENGTH", length) < 0) {
 			fail(request, 503, 0, FAILED_RESOURCE,
@@ -642,10 +644,10 @@ static void say_end(struct request *request, struct out *out)
 	struct answer *answer = &request->answer;
 
 	if (request->why && set.stderr_mode & STDERR_FCGI) {
-		int n = snprintf(line, sizeof(line), "cgi-fcgi: %s\n",
-				 request->why);
+		size_t n = text_format(line, sizeof(line), "cgi-fcgi: %s\n",
+				       request->why);
 
-		out_record(out, FCGI_STDERR, request->id, line, (size_t)n);
+		out_record(out, FCGI_STDERR, request->id, line, n);
 		answer->err_opened = true;
 	}
 	if (request->page)

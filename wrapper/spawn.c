@@ -67,13 +67,11 @@ static int set_limits(void)
 	return 0;
 }
 
-/* Bare system calls: the C library's own would tell other threads, of which
- * a process after vfork must not think. */
-static int set_owner(const struct spawn *spawn)
+int spawn_become(uid_t uid, gid_t gid)
 {
 	if (syscall(SYS_setgroups, (size_t)0, NULL) < 0 ||
-	    syscall(SYS_setresgid, spawn->gid, spawn->gid, spawn->gid) < 0 ||
-	    syscall(SYS_setresuid, spawn->uid, spawn->uid, spawn->uid) < 0)
+	    syscall(SYS_setresgid, gid, gid, gid) < 0 ||
+	    syscall(SYS_setresuid, uid, uid, uid) < 0)
 		return -1;
 	return 0;
 }
@@ -99,7 +97,7 @@ static enum spawn_step become(const struct spawn *spawn)
 		return SPAWN_FILES;
 	if (set_limits() < 0)
 		return SPAWN_LIMIT;
-	if (spawn->change_owner && set_owner(spawn) < 0)
+	if (spawn->change_owner && spawn_become(spawn->uid, spawn->gid) < 0)
 		return SPAWN_OWNER;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

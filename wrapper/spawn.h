@@ -33,6 +33,11 @@ struct spawn {
 	int error;	      /* and its errno */
 };
 
+/* Becomes that user, with no supplementary groups, by bare system calls: the C
+ * library's own would tell other threads, of which we have none and a process
+ * after vfork must not think. Returns 0, or -1 and errno. */
+int spawn_become(uid_t uid, gid_t gid);
+
 /* Once, before the first program; the descriptors 0 to 2 of this process are
  * this file's own from here on. Returns 0, or -1 and errno. */
 int spawn_open(void);

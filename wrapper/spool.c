@@ -5,12 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "settings.h"
+#include "text.h"
 
 #define CHUNK (1024 * 1024)
 
@@ -20,7 +20,7 @@ static int open_named(void)
 	char path[4096];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/cgi-fcgi.XXXXXX", set.spool);
+	text_format(path, sizeof(path), "%s/cgi-fcgi.XXXXXX", set.spool);
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)
 		unlink(path);

@@ -4,12 +4,12 @@
 #include "status.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "settings.h"
 #include "shared.h"
+#include "text.h"
 
 enum format {
 	FORMAT_TEXT,
@@ -32,13 +32,10 @@ static void add(struct page *page, const char *format, ...)
 {
 	size_t room = STATUS_PAGE_MAX - page->used;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vsnprintf(page->text + page->used, room, format, args);
+	page->used += text_vformat(page->text + page->used, room, format, args);
 	va_end(args);
-	if (length > 0)
-		page->used += (size_t)length < room ? (size_t)length : room - 1;
 }
 
 /* A number of its own, or one of several that a label tells apart. */
@@ -100,6 +97,19 @@ static void add_labelled(struct page *page, const char *name, const char *help,
 		add_number(page, name, label, values[i], "_total", numbers[i]);
 }
 
+/* Microseconds as seconds. Valid until the call after next. */
+static const char *seconds(uint64_t us)
+{
+	static char texts[2][32];
+	static int turn;
+	char *text = texts[turn ^= 1];
+
+	text_format(text, sizeof(texts[0]), "%llu.%06llu",
+		    (unsigned long long)us / 1000000,
+		    (unsigned long long)us % 1000000);
+	return text;
+}
+
 static void add_buckets(struct page *page, const char *name,
 			const struct histogram *histogram, uint64_t total)
 {
@@ -107,65 +117,56 @@ static void add_buckets(struct page *page, const char *name,
 	int i;
 
 	for (i = 0; i < SHARED_BUCKETS; i++) {
-		char bound[24] = "+Inf";
-
 		sum += histogram->bucket[i];
-		if (i < SHARED_BUCKETS - 1)
-			snprintf(bound, sizeof(bound), "%.6f",
-				 (double)histogram_bound(i) / 1e6);
-		add(page, "cgi_fcgi_%s_bucket{le=\"%s\"} %llu\n", name, bound,
+		add(page, "cgi_fcgi_%s_bucket{le=\"%s\"} %llu\n", name,
+		    i < SHARED_BUCKETS - 1
+			    ? seconds((uint64_t)histogram_bound(i))
+			    : "+Inf",
 		    (unsigned long long)sum);
 	}
-	add(page, "cgi_fcgi_%s_sum %.6f\ncgi_fcgi_%s_count %llu\n", name,
-	    (double)histogram->sum_us / 1e6, name, (unsigned long long)total);
+	add(page, "cgi_fcgi_%s_sum %s\ncgi_fcgi_%s_count %llu\n", name,
+	    seconds(histogram->sum_us), name, (unsigned long long)total);
 }
 
 /* The bucket's bound below which so many of a hundred lie. */
-static double percentile(const struct histogram *histogram, uint64_t total,
-			 unsigned percent)
+static const char *percentile(const struct histogram *histogram, uint64_t total,
+			      unsigned percent)
 {
 	uint64_t sum = 0;
 	int i;
 
-	for (i = 0; i < SHARED_BUCKETS - 1; i++) {
+	for (i = 0; i < SHARED_BUCKETS - 2; i++) {
 		sum += histogram->bucket[i];
 		if (sum * 100 >= total * percent)
 			break;
 	}
-	return (double)histogram_bound(i) / 1e6;
+	return seconds((uint64_t)histogram_bound(i));
 }
 
 static void add_histogram(struct page *page, const char *name, const char *help,
 			  const struct histogram *histogram)
 {
 	uint64_t total = 0;
-	double mean;
 	int i;
 
 	for (i = 0; i < SHARED_BUCKETS; i++)
 		total += histogram->bucket[i];
-	mean = total ? (double)histogram->sum_us / 1e6 / (double)total : 0;
 	add_head(page, name, "histogram", help);
-	switch (page->format) {
-	case FORMAT_METRICS:
+	if (page->format == FORMAT_METRICS) {
 		add_buckets(page, name, histogram, total);
-		break;
-	case FORMAT_TEXT:
-		add(page,
-		    "%s: mean %.6f, half below %.6f, 99 of 100 below "
-		    "%.6f\n",
-		    name, mean, percentile(histogram, total, 50),
-		    percentile(histogram, total, 99));
-		break;
-	case FORMAT_JSON:
-		add(page,
-		    ",\n \"%s\": {\"count\": %llu, \"mean\": %.6f, "
-		    "\"p50_below\": %.6f, \"p99_below\": %.6f}",
-		    name, (unsigned long long)total, mean,
-		    percentile(histogram, total, 50),
-		    percentile(histogram, total, 99));
-		break;
+		return;
 	}
+	add(page,
+	    page->format == FORMAT_TEXT
+		    ? "%s: %llu, mean %s"
+		    : ",\n \"%s\": {\"count\": %llu, \"mean\": %s",
+	    name, (unsigned long long)total,
+	    seconds(total ? histogram->sum_us / total : 0));
+	add(page,
+	    page->format == FORMAT_TEXT
+		    ? ", half below %s, 99 of 100 below %s\n"
+		    : ", \"p50_below\": %s, \"p99_below\": %s}",
+	    percentile(histogram, total, 50), percentile(histogram, total, 99));
 }
 
 static long sum_of(size_t offset)
@@ -281,10 +282,10 @@ size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 
 void status_line(char *line, size_t size)
 {
-	snprintf(line, size,
-		 "STATUS=%llu requests, %ld in hand, %ld programs running, "
-		 "%ld requests waiting",
-		 (unsigned long long)shared->requests,
-		 sum_of(offsetof(struct shared_worker, requests)),
-		 (long)shared->running, (long)shared->waiting);
+	text_format(line, size,
+		    "STATUS=%llu requests, %ld in hand, %ld programs running, "
+		    "%ld requests waiting",
+		    (unsigned long long)shared->requests,
+		    sum_of(offsetof(struct shared_worker, requests)),
+		    (long)shared->running, (long)shared->waiting);
 }

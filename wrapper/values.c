@@ -3,11 +3,11 @@
  */
 #include "values.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "settings.h"
+#include "text.h"
 
 #define FDS_RESERVED 32 /* descriptors that are no connection */
 
@@ -96,8 +96,7 @@ void values_answer(struct values *values, struct out *out)
 
 		if (!(values->asked & 1 << i))
 			continue;
-		length = (size_t)snprintf(value, sizeof(value), "%ld",
-					  value_of(i));
+		length = text_format(value, sizeof(value), "%ld", value_of(i));
 		used += pair_lengths(content + used, (uint32_t)name_length,
 				     (uint32_t)length);
 		memcpy(content + used, known[i], name_length);

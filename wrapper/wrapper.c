@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -22,6 +21,7 @@
 #include "serve.h"
 #include "settings.h"
 #include "shared.h"
+#include "text.h"
 #include "workers.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
@@ -29,15 +29,21 @@
 #endif
 #define FDS_INHERITED_MAX 1024 /* looked at on kernels before 5.11 */
 
-struct settings set = {
-	.socket = {.mode = LISTEN_MODE, .user = (uid_t)-1, .group = (gid_t)-1},
-	.backlog = LISTEN_BACKLOG,
-	.max = 128,
-	.queue = 1024,
-	.grace_ms = 5000,
-	.workers = 1,
-	.stderr_mode = STDERR_FCGI,
-};
+struct settings set;
+
+/* Not an initialiser: that would be a page of zeros in the file. */
+void wrapper_defaults(void)
+{
+	set.socket.mode = LISTEN_MODE;
+	set.socket.user = (uid_t)-1;
+	set.socket.group = (gid_t)-1;
+	set.backlog = LISTEN_BACKLOG;
+	set.max = 128;
+	set.queue = 1024;
+	set.grace_ms = 5000;
+	set.workers = 1;
+	set.stderr_mode = STDERR_FCGI;
+}
 
 static const char *add_word(struct words *words, const char *value)
 {
@@ -113,7 +119,7 @@ static const char *set_env(void *settings, const char *value)
 	pair = malloc(size);
 	if (!pair)
 		return "no memory";
-	snprintf(pair, size, "%s=%s", value, own);
+	text_format(pair, size, "%s=%s", value, own);
 	return add_word(&s->env, pair);
 }
 
@@ -331,7 +337,7 @@ static char *absolute(const char *program)
 	path = malloc(size);
 	if (!path)
 		die(1, "no memory");
-	snprintf(path, size, "%s/%s", cwd, program);
+	text_format(path, size, "%s/%s", cwd, program);
 	free(cwd);
 	return path;
 }
@@ -345,8 +351,8 @@ static char *search_path(const char *program)
 	while (p && *p) {
 		size_t length = strcspn(p, ":");
 
-		snprintf(path, sizeof(path), "%.*s/%s", (int)length, p,
-			 program);
+		text_format(path, sizeof(path), "%.*s/%s", (int)length, p,
+			    program);
 		if (access(path, X_OK) == 0)
 			return absolute(strdup(path));
 		p += length;
@@ -444,8 +450,10 @@ int wrapper_run(void)
 
 int wrapper_main(int argc, char **argv)
 {
-	int first = opt_parse(wrapper_options, &set, argc, argv);
+	int first;
 
+	wrapper_defaults();
+	first = opt_parse(wrapper_options, &set, argc, argv);
 	settle_program(argv + first);
 	check_settings();
 	return wrapper_run();

@@ -1,0 +1,203 @@
+/*
+ * text: a small printf.
+ */
+#include "text.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+struct output {
+	char *at;
+	char *end; /* where the NUL goes at the latest */
+};
+
+/* One conversion, as the format spells it. */
+struct field {
+	bool left;
+	char fill;
+	size_t width;
+	size_t precision;
+	int longs;
+};
+
+/* So that functions can take from it in turns. */
+struct arguments {
+	va_list list;
+};
+
+static void put(struct output *output, char c)
+{
+	if (output->at < output->end)
+		*output->at++ = c;
+}
+
+static void put_field(struct output *output, const struct field *field,
+		      const char *text, size_t length)
+{
+	size_t pad = field->width > length ? field->width - length : 0;
+	size_t i;
+
+	for (i = 0; !field->left && i < pad; i++)
+		put(output, field->fill);
+	for (i = 0; i < length; i++)
+		put(output, text[i]);
+	for (i = 0; field->left && i < pad; i++)
+		put(output, ' ');
+}
+
+static void put_number(struct output *output, const struct field *field,
+		       unsigned long long number, unsigned base, bool minus)
+{
+	char digits[32];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = "0123456789abcdef"[number % base];
+		number /= base;
+	} while (number > 0);
+	if (minus)
+		digits[--at] = '-';
+	put_field(output, field, digits + at, sizeof(digits) - at);
+}
+
+static const char *read_count(const char *format, size_t *count)
+{
+	for (*count = 0; *format >= '0' && *format <= '9'; format++)
+		*count = *count * 10 + (size_t)(*format - '0');
+	return format;
+}
+
+/* Reads what stands between % and the conversion's letter. */
+static const char *read_field(const char *format, struct field *field,
+			      struct arguments *arguments)
+{
+	*field = (struct field){.fill = ' ', .precision = (size_t)-1};
+	for (;; format++) {
+		if (*format == '-')
+			field->left = true;
+		else if (*format == '0')
+			field->fill = '0';
+		else
+			break;
+	}
+	format = read_count(format, &field->width);
+	if (*format == '.' && format[1] == '*') {
+		field->precision = (size_t)va_arg(arguments->list, int);
+		format += 2;
+	} else if (*format == '.') {
+		format = read_count(format + 1, &field->precision);
+	}
+	for (; *format == 'l'; format++)
+		field->longs++;
+	return format;
+}
+
+static unsigned long long take_unsigned(const struct field *field,
+					struct arguments *arguments)
+{
+	if (field->longs == 0)
+		return va_arg(arguments->list, unsigned);
+	if (field->longs == 1)
+		return va_arg(arguments->list, unsigned long);
+	return va_arg(arguments->list, unsigned long long);
+}
+
+static void put_signed(struct output *output, const struct field *field,
+		       struct arguments *arguments)
+{
+	long long number;
+
+	if (field->longs == 0)
+		number = va_arg(arguments->list, int);
+	else if (field->longs == 1)
+		number = va_arg(arguments->list, long);
+	else
+		number = va_arg(arguments->list, long long);
+	put_number(output, field,
+		   number < 0 ? 0 - (unsigned long long)number
+			      : (unsigned long long)number,
+		   10, number < 0);
+}
+
+static void put_string(struct output *output, const struct field *field,
+		       struct arguments *arguments)
+{
+	const char *text = va_arg(arguments->list, const char *);
+
+	put_field(output, field, text, strnlen(text, field->precision));
+}
+
+static void convert(struct output *output, char letter,
+		    const struct field *field, struct arguments *arguments)
+{
+	switch (letter) {
+	case 's':
+		put_string(output, field, arguments);
+		break;
+	case 'd':
+		put_signed(output, field, arguments);
+		break;
+	case 'u':
+	case 'x':
+	case 'o':
+		put_number(output, field, take_unsigned(field, arguments),
+			   letter == 'u'   ? 10
+			   : letter == 'x' ? 16
+					   : 8,
+			   false);
+		break;
+	case 'c':
+		put(output, (char)va_arg(arguments->list, int));
+		break;
+	default:
+		put(output, letter);
+	}
+}
+
+size_t text_vformat(char *out, size_t size, const char *format, va_list args)
+{
+	struct output output = {out, out + size - 1};
+	struct arguments arguments;
+	struct field field;
+
+	va_copy(arguments.list, args);
+	while (*format) {
+		if (*format != '%') {
+			put(&output, *format++);
+			continue;
+		}
+		format = read_field(format + 1, &field, &arguments);
+		convert(&output, *format++, &field, &arguments);
+	}
+	va_end(arguments.list);
+	*output.at = '\0';
+	return (size_t)(output.at - out);
+}
+
+size_t text_format(char *out, size_t size, const char *format, ...)
+{
+	va_list args;
+	size_t length;
+
+	va_start(args, format);
+	length = text_vformat(out, size, format, args);
+	va_end(args);
+	return length;
+}
+
+int text_write(int fd, const char *text, size_t length)
+{
+	while (length > 0) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}

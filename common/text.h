@@ -1,0 +1,25 @@
+#ifndef TEXT_H
+#define TEXT_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+/*
+ * Text with numbers in it, for lines, pages and paths. It does what we need
+ * of printf(3) and is a tenth of its size, which counts in a static binary.
+ *
+ *	%s %c %d %u %x %o %%	l and ll; a width, - and 0; .N and .* for %s
+ */
+
+/* Writes at most size - 1 bytes and a NUL to out, which holds size > 0, and
+ * returns how many bytes were written before the NUL. */
+size_t text_format(char *out, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+size_t text_vformat(char *out, size_t size, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
+
+/* Writes text to a descriptor, all of it. Returns 0, or -1 and errno. */
+int text_write(int fd, const char *text, size_t length);
+
+#endif
