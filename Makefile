@@ -2,9 +2,12 @@
 VERSION = 0.1
 
 CC       ?= cc
-CFLAGS   ?= -O2
+CFLAGS   ?= -Os
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
             -Wstrict-prototypes -Wmissing-prototypes
+# No unwind tables: nothing here throws. One segment less of padding.
+SIZE      = -fno-asynchronous-unwind-tables -fno-unwind-tables
+LDSIZE    = -Wl,-z,noseparate-code
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
             -Icommon
 PREFIX   ?= /usr/local
@@ -15,13 +18,13 @@ SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
 OBJ     := $(SRC:%.c=$(B)/%.o)
 COMMON  := $(filter $(B)/common/%,$(OBJ))
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c tests/cgi/*.c))
-COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP
+COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(SIZE) $(CFLAGS) -MMD -MP
 
 all: $(BIN)
 
 $(BIN): $(OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(OBJ)
+	$(CC) $(CFLAGS) $(LDSIZE) $(LDFLAGS) -o $@ $(OBJ)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
