@@ -52,6 +52,8 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
 		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+	f=$(DESTDIR)$(PREFIX)/sbin/fcgiwrap; \
+		[ "$$(readlink $$f)" != ../bin/cgi-fcgi ] || rm $$f
 
 clean:
 	rm -rf build cgi-fcgi
