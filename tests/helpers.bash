@@ -160,6 +160,12 @@ memory_counts() {
 	[ -z "${INSTRUMENTED:-}" ]
 }
 
+# exec_tells: whether the wrapper can learn why a program did not start. Under
+# valgrind a vfork'ed child does not share its parent's memory.
+exec_tells() {
+	[ "${INSTRUMENTED:-}" != valgrind ]
+}
+
 # rss_kib PID, private_kib PID, peak_kib PID
 rss_kib() {
 	awk '/^VmRSS:/ { print $2 }' "/proc/$1/status"

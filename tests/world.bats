@@ -227,7 +227,7 @@ has_no() {
 		end 1
 		tell 1
 	END
-	[[ $output == *'STDOUT Status: 431'* ]]
+	! exec_tells || [[ $output == *'STDOUT Status: 431'* ]]
 	[[ $output == *STDERR* ]]
 }
 
