@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,12 @@
 /* A descriptor that is opened later must not become stdin or stdout. */
 static void open_standard_files(void)
 {
+	struct pollfd fds[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
 	int fd;
 
+	poll(fds, 3, 0);
+	if (!((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL))
+		return;
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
@@ -77,26 +82,36 @@ static bool is_word(const char *word, const char *name)
 	return strcmp(word, name) == 0;
 }
 
-/* The option that decides the side, among those before the first operand. */
-static const struct opt *deciding_option(int argc, char **argv)
+struct sides {
+	bool wrapper;
+	bool bridge;
+	const char *unknown; /* the first option that no side has */
+};
+
+/* Which sides are meant by the options before the first operand. Their values
+ * are passed over: one may look like an option. */
+static struct sides find_sides(int argc, char **argv)
 {
-	static const char *const names[] = {"listen", "connect", "once"};
-	int i = 1;
+	struct sides found = {.unknown = NULL};
+	int i;
 
-	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0) {
-		const struct opt *opt = opt_find(wrapper_options, argv[i]);
-		size_t k;
+	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
+		const struct opt *opt = opt_find(bridge_options, argv[i]);
 
+		if (strcmp(argv[i], "--") == 0)
+			break;
 		if (!opt)
-			opt = opt_find(bridge_options, argv[i]);
+			opt = opt_find(wrapper_options, argv[i]);
+		if (!opt && !found.unknown)
+			found.unknown = argv[i];
 		if (!opt)
-			return NULL;
-		for (k = 0; k < sizeof(names) / sizeof(names[0]); k++)
-			if (strcmp(opt->name, names[k]) == 0)
-				return opt;
-		i += opt->arg && !strchr(argv[i], '=') ? 2 : 1;
+			continue;
+		found.wrapper |= strcmp(opt->name, "listen") == 0;
+		found.bridge |= strcmp(opt->name, "connect") == 0 ||
+				strcmp(opt->name, "once") == 0;
+		i += opt->arg && !strchr(argv[i], '=');
 	}
-	return NULL;
+	return found;
 }
 
 /* Whether a socket to listen on was passed (FastCGI 1.0 §2.2, systemd). */
@@ -107,20 +122,18 @@ static bool is_passed_a_socket(void)
 
 static int choose(int argc, char **argv)
 {
-	const struct opt *opt = deciding_option(argc, argv);
+	struct sides sides = find_sides(argc, argv);
 
-	if (opt)
-		return strcmp(opt->name, "listen") == 0
-			       ? wrapper_main(argc, argv)
-			       : bridge_main(argc, argv);
-	if (argc > 1 && argv[1][0] == '-' &&
-	    !opt_find(wrapper_options, argv[1]) &&
-	    !opt_find(bridge_options, argv[1]) && strcmp(argv[1], "--") != 0)
-		opt_usage("%s: unknown option", argv[1]);
-	if (!is_passed_a_socket())
-		opt_usage("neither -listen nor -connect is given, and no "
-			  "listening socket was passed");
-	return wrapper_main(argc, argv);
+	if (sides.wrapper && sides.bridge)
+		opt_usage("-listen and -connect are two sides: choose one");
+	if (sides.bridge)
+		return bridge_main(argc, argv);
+	if (sides.wrapper || is_passed_a_socket())
+		return wrapper_main(argc, argv);
+	if (sides.unknown)
+		opt_usage("%s: unknown option", sides.unknown);
+	opt_usage("neither -listen nor -connect is given, and no listening "
+		  "socket was passed");
 }
 
 static const char *base_name(const char *path)

@@ -1,25 +1,15 @@
 #ifndef ASK_H
 #define ASK_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "params.h"
 
 /*
- * What is asked: the variables and the body of one request, from the
- * environment (CGI use) or made up for -url (shell use).
+ * The request's variables: those of the environment, or of a clean request
+ * that -url describes, and -env. The body's length is source's business.
  */
 
-struct ask {
-	struct params params; /* FCGI_BEGIN_REQUEST and FCGI_PARAMS */
-	int body;	      /* where FCGI_STDIN comes from; -1: no body */
-	uint64_t body_length;
-	int data; /* likewise FCGI_DATA, in the Filter role */
-	uint64_t data_length;
-};
-
-/* Fills ask, or ends the process with what is wrong. */
-void ask_prepare(struct ask *ask);
+/* Fills params. Ends the process with a usage error if -url or -header is
+ * malformed. */
+void ask_fill(struct params *params);
 
 #endif

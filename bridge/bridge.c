@@ -1,51 +1,53 @@
 /*
- * bridge: side 2's command line, and which of its jobs is done.
+ * bridge: side 2's command line, and which of its parts do the work. The only
+ * file of the side that speaks to the user and to the web server.
  */
 #include "bridge.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "ask.h"
-#include "clock.h"
 #include "connect.h"
-#include "fault.h"
 #include "forward.h"
-#include "record.h"
+#include "log.h"
+#include "query.h"
 #include "start.h"
-#include "values.h"
+#include "text.h"
+#include "wish.h"
 
-#define URL_TIMEOUT_MS	   30000
 #define CONNECT_TIMEOUT_MS 10000
+#define URL_TIMEOUT_MS	   30000
+#define COPIES_MAX	   10000
+#define PAUSE_NS	   20000000
+#define NOT_GIVEN	   (-1)
 
-struct wishes wish;
+struct wish wish;
 
-/* Not an initialiser: that would be a page of zeros in the file. */
+/* Not an initialiser: the file would hold it. */
 static void set_defaults(void)
 {
-	wish.role = FCGI_RESPONDER;
-	wish.timeout_ms = -1;
-	wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	wish.socket.mode = LISTEN_MODE;
 	wish.socket.user = (uid_t)-1;
 	wish.socket.group = (gid_t)-1;
 	wish.backlog = LISTEN_BACKLOG;
 	wish.copies = 1;
+	wish.role = FCGI_RESPONDER;
+	wish.timeout_ms = NOT_GIVEN;
+	wish.connect_timeout_ms = NOT_GIVEN;
 }
 
-static const char *add(struct wish_list *list, const char *value)
-{
-	if (list->count == WISHES_MAX)
-		return "too many of these";
-	list->word[list->count++] = value;
-	return NULL;
-}
+/* --- The command line */
 
 static const char *set_connect(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
 	struct addr addr;
 
 	w->connect = value;
@@ -54,235 +56,339 @@ static const char *set_connect(void *settings, const char *value)
 
 static const char *set_role(void *settings, const char *value)
 {
-	static const char *const names[] = {"responder", "authorizer",
-					    "filter"};
-	struct wishes *w = settings;
-	long i;
+	struct wish *w = settings;
 
-	for (i = 0; i < 3; i++)
-		if (strcmp(value, names[i]) == 0) {
-			w->role = i + 1;
-			return NULL;
-		}
-	return "not responder, authorizer or filter";
+	if (strcmp(value, "responder") == 0)
+		w->role = FCGI_RESPONDER;
+	else if (strcmp(value, "authorizer") == 0)
+		w->role = FCGI_AUTHORIZER;
+	else if (strcmp(value, "filter") == 0)
+		w->role = FCGI_FILTER;
+	else
+		return "not responder, authorizer or filter";
+	return NULL;
 }
 
+/* There is room for as many as the command line has words. */
 static const char *set_env(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
 
-	if (!*value || *value == '=')
+	if (value[0] == '\0' || value[0] == '=')
 		return "a variable needs a name";
-	return add(&w->env, value);
-}
-
-static const char *set_url(void *settings, const char *value)
-{
-	struct wishes *w = settings;
-
-	w->url = value;
-	return value[0] == '/' ? NULL : "a path begins with /";
+	w->env.list[w->env.count++] = value;
+	return NULL;
 }
 
 static const char *set_header(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
 
-	return strchr(value, ':') ? add(&w->header, value)
-				  : "not 'Name: value'";
-}
-
-static const char *set_content(void *settings, const char *value)
-{
-	struct wishes *w = settings;
-
-	(void)value;
-	w->part = PART_CONTENT;
+	if (strpbrk(value, "\r\n"))
+		return "a header is one line";
+	w->header.list[w->header.count++] = value;
 	return NULL;
 }
 
-static const char *set_include(void *settings, const char *value)
+static const char *set_method(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
+	const char *p;
 
-	(void)value;
-	w->part = PART_ALL;
-	return NULL;
-}
-
-static const char *set_head(void *settings, const char *value)
-{
-	struct wishes *w = settings;
-
-	(void)value;
-	w->part = PART_HEAD;
+	for (p = value; *p > ' ' && *p < 0x7f; p++)
+		;
+	if (p == value || *p)
+		return "not a method such as GET or POST";
+	w->method = value;
 	return NULL;
 }
 
 static const char *set_mode(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
 
 	return listen_mode(value, &w->socket.mode);
 }
 
 static const char *set_owner(void *settings, const char *value)
 {
-	struct wishes *w = settings;
+	struct wish *w = settings;
 
 	return listen_owner(value, &w->socket.user, &w->socket.group);
 }
 
-#define AT(field) .at = offsetof(struct wishes, field)
+static const char *show_content(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_CONTENT;
+	return NULL;
+}
+
+static const char *show_all(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_ALL;
+	return NULL;
+}
+
+static const char *show_head(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_HEAD;
+	return NULL;
+}
+
+#define AT(field) .at = offsetof(struct wish, field)
 
 const struct opt bridge_options[] = {
 	{"connect", "ADDR", "where the application listens", OPT_CALL,
 	 .call = set_connect},
 	{"bind", NULL, "only connect", OPT_FLAG, AT(bind)},
-	{"start", NULL, "only start APP, N copies", OPT_FLAG, AT(start)},
-	{"supervise", NULL, "stay, and start again what ends", OPT_FLAG,
-	 AT(supervise)},
-	{"role", "ROLE", "responder, authorizer or filter", OPT_CALL,
-	 .call = set_role},
-	{"data", "FILE", "FCGI_DATA of the filter role", OPT_WORD, AT(data)},
-	{"env", "NAME[=VALUE]", "a variable; may be repeated", OPT_CALL,
-	 .call = set_env},
-	{"url", "PATH[?QUERY]", "a request made here, not in the environment",
-	 OPT_CALL, .call = set_url},
-	{"root", "DIR", "-url: DOCUMENT_ROOT", OPT_WORD, AT(root)},
-	{"method", "M", "-url: the method (GET; POST with -body)", OPT_WORD,
-	 AT(method)},
-	{"header", "'NAME: VALUE'", "-url: a header; may be repeated", OPT_CALL,
-	 .call = set_header},
-	{"body", "FILE", "-url: the body; - is stdin", OPT_WORD, AT(body)},
-	{"content", NULL, "print the body alone", OPT_CALL,
-	 .call = set_content},
-	{"include", NULL, "print header and body", OPT_CALL,
-	 .call = set_include},
-	{"head", NULL, "print the header alone", OPT_CALL, .call = set_head},
-	{"timeout", "SEC", "no byte moved so long (30 with -url)", OPT_SECONDS,
-	 AT(timeout_ms)},
-	{"max-time", "SEC", "all in all", OPT_SECONDS, AT(max_time_ms)},
-	{"connect-timeout", "SEC", "to connect (10)", OPT_SECONDS,
-	 AT(connect_timeout_ms)},
-	{"retry", "SEC", "go on trying to connect so long", OPT_SECONDS,
-	 AT(retry_ms)},
-	{"fail", NULL, "an HTTP status of 400 or above is exit status 22",
-	 OPT_FLAG, AT(fail)},
-	{"trace", NULL, "show every record on stderr", OPT_FLAG, AT(trace)},
-	{"values", NULL, "ask FCGI_GET_VALUES, print the answers", OPT_FLAG,
-	 AT(values)},
-	{"once", NULL, "start APP, ask it this -url, end it", OPT_FLAG,
-	 AT(once)},
+	{"start", NULL, "only start N copies of APP", OPT_FLAG, AT(start)},
+	{"supervise", NULL, "-start, stay and restart copies that end",
+	 OPT_FLAG, AT(supervise)},
+	{"once", NULL, "start APP for this one request", OPT_FLAG, AT(once)},
 	{"mode", "OCTAL", "mode of the socket that is made (0660)", OPT_CALL,
 	 .call = set_mode},
 	{"owner", "USER[:GROUP]", "its owner", OPT_CALL, .call = set_owner},
 	{"backlog", "N", "connections that may wait (511)", OPT_NUMBER,
 	 AT(backlog), .min = 1, .max = 65535},
+	{"url", "PATH[?QUERY]", "ask for this, not for the environment",
+	 OPT_WORD, AT(url)},
+	{"root", "DIR", "with -url: SCRIPT_FILENAME is DIR + PATH", OPT_WORD,
+	 AT(root)},
+	{"method", "M", "with -url (GET; POST with -body)", OPT_CALL,
+	 .call = set_method},
+	{"header", "'NAME: VALUE'", "with -url; may be repeated", OPT_CALL,
+	 .call = set_header},
+	{"body", "FILE", "with -url; - is stdin", OPT_WORD, AT(body)},
+	{"env", "NAME[=VALUE]", "a variable; may be repeated", OPT_CALL,
+	 .call = set_env},
+	{"role", "ROLE", "responder, authorizer or filter", OPT_CALL,
+	 .call = set_role},
+	{"data", "FILE", "FCGI_DATA of the filter role", OPT_WORD, AT(data)},
+	{"content", NULL, "print the body (default with -url)", OPT_CALL,
+	 .call = show_content},
+	{"include", NULL, "print header and body (default without)", OPT_CALL,
+	 .call = show_all},
+	{"head", NULL, "print the header", OPT_CALL, .call = show_head},
+	{"fail", NULL, "exit 22 at HTTP 400 and above, or no header", OPT_FLAG,
+	 AT(fail)},
+	{"timeout", "SEC", "no byte moved for so long (30 with -url)",
+	 OPT_SECONDS, AT(timeout_ms)},
+	{"max-time", "SEC", "all in all", OPT_SECONDS, AT(max_time_ms)},
+	{"connect-timeout", "SEC", "to connect (10)", OPT_SECONDS,
+	 AT(connect_timeout_ms)},
+	{"retry", "SEC", "keep trying to connect for so long", OPT_SECONDS,
+	 AT(retry_ms)},
+	{"trace", NULL, "show every record on stderr", OPT_FLAG, AT(trace)},
+	{"values", NULL, "print what FCGI_GET_VALUES tells", OPT_FLAG,
+	 AT(values)},
 	{.name = NULL},
 };
 
-static void settle_defaults(void)
+static void check_url(void)
 {
-	if (wish.timeout_ms < 0)
-		wish.timeout_ms = wish.url ? URL_TIMEOUT_MS : 0;
-	if (wish.part == PART_UNSAID)
-		wish.part = wish.url ? PART_CONTENT : PART_ALL;
+	if (wish.url)
+		return;
+	if (wish.root || wish.method || wish.body || wish.header.count)
+		opt_usage("-root, -method, -body and -header go with -url");
+}
+
+static void check_start(void)
+{
 	if (wish.supervise)
 		wish.start = true;
-	wish.in_cgi = !wish.url && !wish.start && !wish.values &&
-		      getenv("GATEWAY_INTERFACE");
-}
-
-static void take_app(int count, char **words)
-{
-	static char *app[2];
-
-	if (count == 0)
-		return;
-	app[0] = words[0];
-	wish.app = app;
-	if (count > 2)
-		opt_usage("%s: APP and its number of copies is all that may "
-			  "follow",
-			  words[2]);
-	if (count == 2 && opt_number(words[1], 1, 1024, &wish.copies) < 0)
-		opt_usage("%s: the number of copies is not from 1 to 1024",
-			  words[1]);
-}
-
-static void check_wishes(void)
-{
+	if ((wish.start || wish.once) && !wish.app)
+		opt_usage("%s needs APP", wish.supervise ? "-supervise"
+					  : wish.once	 ? "-once"
+							 : "-start");
+	if (wish.once && (wish.start || wish.bind))
+		opt_usage("-once starts APP itself: no -bind, -start or "
+			  "-supervise");
+	/* Both are what neither is. */
+	if (wish.start && wish.bind && !wish.supervise)
+		wish.start = wish.bind = false;
 	if (!wish.connect && !wish.once)
-		opt_usage("-connect ADDR is missing");
-	if (wish.once && (!wish.url || !wish.app || wish.connect))
-		opt_usage("-once needs -url and APP, and makes its own socket");
-	if (wish.start && !wish.app)
-		opt_usage("-start needs APP");
-	if (wish.bind && (wish.start || wish.app))
-		opt_usage("-bind only connects: -start and APP do not go "
-			  "with it");
-	if (!wish.url &&
-	    (wish.root || wish.method || wish.body || wish.header.count))
-		opt_usage("-root, -method, -header and -body need -url");
-	if (wish.data && wish.role != FCGI_FILTER)
-		opt_usage("-data needs -role filter");
+		opt_usage("the bridge needs -connect ADDR");
 }
 
-static int start_copies(void)
+static void settle_defaults(void)
 {
-	int result =
-		wish.supervise ? start_and_supervise() : start_application();
+	bool shell = wish.url || wish.values;
 
-	if (result < 0)
-		fault(EXIT_CONNECT, "cannot listen",
-		      "someone is already listening there");
-	return 0;
+	if (wish.timeout_ms == NOT_GIVEN)
+		wish.timeout_ms = shell ? URL_TIMEOUT_MS : 0;
+	else if (wish.connect_timeout_ms == NOT_GIVEN && wish.timeout_ms > 0 &&
+		 wish.timeout_ms < CONNECT_TIMEOUT_MS)
+		wish.connect_timeout_ms = wish.timeout_ms;
+	if (wish.connect_timeout_ms == NOT_GIVEN)
+		wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	wish.socket.backlog = (int)wish.backlog;
+	wish.cgi = getenv("GATEWAY_INTERFACE") && !shell && !wish.start;
+	wish.name = wish.connect ? wish.connect : wish.app;
 }
 
-/* Connects; if nobody listens, APP is started first. Whoever else starts it
- * at the same moment is as good. */
-static int connect_or_start(void)
+static void read_words(int argc, char **argv)
 {
+	int i;
+
+	wish.env.list = calloc((size_t)argc, sizeof(*wish.env.list));
+	wish.header.list = calloc((size_t)argc, sizeof(*wish.header.list));
+	if (!wish.env.list || !wish.header.list)
+		die(1, "no memory");
+	wish.show = SHOW_ALL;
+	for (i = 1; i < argc; i++)
+		if (opt_find(bridge_options, argv[i]) &&
+		    strcmp(opt_find(bridge_options, argv[i])->name, "url") == 0)
+			wish.show = SHOW_CONTENT;
+	i = opt_parse(bridge_options, &wish, argc, argv);
+	if (i < argc)
+		wish.app = argv[i++];
+	if (i < argc && opt_number(argv[i++], 1, COPIES_MAX, &wish.copies) < 0)
+		opt_usage("%s: not a number of copies from 1 to %d",
+			  argv[i - 1], COPIES_MAX);
+	if (i < argc)
+		opt_usage("%s: one word too many: APP takes no arguments here",
+			  argv[i]);
+	check_url();
+	check_start();
+	settle_defaults();
+}
+
+/* --- The work */
+
+/* Connects, and starts the application if nobody listens. Another one of us
+ * may be starting it at this moment: then its copies answer. */
+static int connect_or_start(const struct addr *addr, int64_t end,
+			    struct outcome *outcome)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int64_t until = patience_in(wish.connect_timeout_ms);
+
+	for (;;) {
+		int fd = connect_open(addr, wish.connect_timeout_ms, 0, end,
+				      outcome);
+		int started;
+
+		if (fd != CONNECT_NOBODY)
+			return fd;
+		*outcome = (struct outcome){.status = 0};
+		started = start_copies(addr, outcome);
+		if (started == START_FAILED ||
+		    (started == START_TAKEN && patience_until(until) == 0))
+			return -1;
+		if (started == START_TAKEN)
+			nanosleep(&pause, NULL);
+		*outcome = (struct outcome){.status = 0};
+	}
+}
+
+static int reach(const struct addr *addr, const struct patience *patience,
+		 pid_t *app, struct outcome *outcome)
+{
+	if (wish.once)
+		return start_once(addr, app, outcome);
+	if (wish.app && !wish.bind)
+		return connect_or_start(addr, patience->end, outcome);
+	return connect_open(addr, wish.connect_timeout_ms, wish.retry_ms,
+			    patience->end, outcome);
+}
+
+static void request(const struct addr *addr, struct patience *patience,
+		    pid_t *app, struct outcome *outcome)
+{
+	struct source sources[SOURCES_MAX];
+	struct params params = {.list = NULL};
+	struct opening opening;
+	unsigned char *bytes;
+	int count;
 	int fd;
 
-	if (!wish.app || wish.once)
-		return connect_application();
-	fd = connect_once();
-	if (fd >= 0)
-		return fd;
-	if (errno == ENOENT || errno == ECONNREFUSED)
-		start_application();
-	return connect_application();
+	ask_fill(&params);
+	count = source_open(sources, &params, patience, outcome);
+	if (count < 0)
+		return;
+	fd = reach(addr, patience, app, outcome);
+	if (fd < 0)
+		return;
+	bytes = params_encode(&params, (unsigned short)wish.role,
+			      &opening.length);
+	opening.bytes = bytes;
+	forward(fd, opening, sources, count, patience, outcome);
+	close(fd);
+	free(bytes);
+	free(params.list);
 }
 
-/* A reader of our answer that has gone is an error of its own. */
-static void ignore_sigpipe(void)
+static void values(const struct addr *addr, struct patience *patience,
+		   pid_t *app, struct outcome *outcome)
 {
-	struct sigaction action = {.sa_handler = SIG_IGN};
+	int fd = reach(addr, patience, app, outcome);
 
-	sigaction(SIGPIPE, &action, NULL);
+	if (fd < 0)
+		return;
+	query_values(fd, patience, outcome);
+	close(fd);
+}
+
+/* A web server that runs us gets a reply in any case (RFC 3875 §6). It names
+ * no path: stderr does. */
+static void reply(const struct outcome *outcome)
+{
+	const char *status = outcome_reply(outcome);
+	struct pollfd one = {.fd = STDOUT_FILENO, .events = POLLOUT};
+	char text[160];
+	ssize_t ignored;
+	size_t length = text_format(text, sizeof(text),
+				    "Status: %s\r\n"
+				    "Content-Type: text/plain\r\n\r\n"
+				    "%s\n",
+				    status, status);
+
+	poll(&one, 1, 0);
+	ignored = write(STDOUT_FILENO, text, length);
+	(void)ignored;
+}
+
+static int tell(const struct outcome *outcome)
+{
+	if (!outcome->text[0])
+		return outcome->status;
+	/* php-fpm ends its messages without a line end. */
+	if (outcome->midline)
+		text_write(STDERR_FILENO, "\n", 1);
+	note("%s: %s", wish.name, outcome->text);
+	if (wish.cgi && !outcome->answered)
+		reply(outcome);
+	return outcome->status;
 }
 
 int bridge_main(int argc, char **argv)
 {
-	struct ask ask;
-	int first;
-	int fd;
+	struct outcome outcome = {.status = 0};
+	struct patience patience = {.idle_ms = 0};
+	struct addr addr;
+	pid_t app = 0;
 
 	set_defaults();
-	first = opt_parse(bridge_options, &wish, argc, argv);
-	take_app(argc - first, argv + first);
-	settle_defaults();
-	check_wishes();
-	ignore_sigpipe();
-	clock_start();
-	if (wish.start)
-		return start_copies();
-	if (wish.once)
-		start_once();
-	if (!wish.values)
-		ask_prepare(&ask);
-	fd = connect_or_start();
-	return wish.values ? values_ask(fd) : forward(fd, &ask);
+	read_words(argc, argv);
+	/* stdout whose reader has gone is a failure like any other. */
+	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	if (wish.connect)
+		addr_parse(&addr, wish.connect);
+	patience.idle_ms = wish.timeout_ms;
+	patience.moved = patience_now();
+	patience.end = patience_in(wish.max_time_ms);
+	if (wish.supervise)
+		start_supervise(&addr, &outcome);
+	else if (wish.start)
+		start_copies(&addr, &outcome);
+	else if (wish.values)
+		values(wish.connect ? &addr : NULL, &patience, &app, &outcome);
+	else
+		request(wish.connect ? &addr : NULL, &patience, &app, &outcome);
+	if (app > 0)
+		start_end(app);
+	return tell(&outcome);
 }

@@ -1,161 +1,260 @@
 /*
- * connect: from ADDR to a connected socket.
+ * connect: reaches the application, or says exactly why it cannot be reached.
+ * It knows sockets and time, and nothing of FastCGI.
  */
 #include "connect.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "bridge.h"
-#include "clock.h"
-#include "fault.h"
+#include "log.h"
+#include "patience.h"
 
-#define AGAIN_MS 20 /* between two attempts */
+#define PAUSE_FIRST_MS 10
+#define PAUSE_LAST_MS  200
 
-static void rest(void)
+/* A socket that a listener's backlog has no room for cannot be polled: the
+ * kernel is asked to wait instead, for so long. */
+static int connect_waiting(int fd, const struct endpoint *endpoint,
+			   int64_t until)
 {
-	const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000L};
+	struct timeval limit = {.tv_sec = 0};
+	int left = patience_until(until);
+	int flags = fcntl(fd, F_GETFL);
+	int result;
 
-	nanosleep(&pause, NULL);
+	if (left == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (left > 0) {
+		limit.tv_sec = left / 1000;
+		limit.tv_usec = left % 1000 * 1000;
+	}
+	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+		return -1;
+	result = connect(fd, (const struct sockaddr *)&endpoint->name,
+			 endpoint->length);
+	if (result == 0)
+		return fcntl(fd, F_SETFL, flags);
+	return -1;
 }
 
-/* Waits for a connection in progress; returns 0, or -1 and errno. */
-static int finish(int fd, int64_t end)
+static int connect_polling(int fd, int64_t until)
 {
-	struct pollfd waiting = {.fd = fd, .events = POLLOUT};
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+	socklen_t size = sizeof(int);
 	int error = 0;
-	socklen_t size = sizeof(error);
 	int ready;
 
 	do
-		ready = poll(&waiting, 1, clock_wait(end, clock_end()));
+		ready = poll(&one, 1, patience_until(until));
 	while (ready < 0 && errno == EINTR);
 	if (ready == 0)
-		errno = ETIMEDOUT;
-	if (ready <= 0)
-		return -1;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-		return -1;
+		error = ETIME;
+	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+		error = errno;
 	errno = error;
 	return error ? -1 : 0;
 }
 
-/* A unix socket whose backlog is full says EAGAIN and cannot be waited for:
- * try until time is over. */
-static int try_endpoint(const struct endpoint *endpoint, int64_t end)
+/* A free port of this machine may be given to the very socket that tries to
+ * reach it: it is connected to itself then. */
+static bool is_own_end(int fd)
+{
+	struct sockaddr_storage here;
+	struct sockaddr_storage there;
+	socklen_t here_size = sizeof(here);
+	socklen_t there_size = sizeof(there);
+
+	memset(&here, 0, sizeof(here));
+	memset(&there, 0, sizeof(there));
+	return getsockname(fd, (struct sockaddr *)&here, &here_size) == 0 &&
+	       getpeername(fd, (struct sockaddr *)&there, &there_size) == 0 &&
+	       here_size == there_size && memcmp(&here, &there, here_size) == 0;
+}
+
+static int settle_tcp(int fd)
+{
+	int on = 1;
+
+	if (is_own_end(fd)) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	/* A byte that comes from stdin goes on at once. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
+}
+
+/* One attempt at one address; -1 and errno: ETIME or EAGAIN if time is over. */
+static int connect_one(const struct endpoint *endpoint, int64_t until)
 {
 	int family = endpoint->name.ss_family;
-	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1;
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int result;
+	int saved;
 
 	if (fd < 0)
 		return -1;
-	for (;;) {
-		if (connect(fd, (const struct sockaddr *)&endpoint->name,
-			    endpoint->length) == 0)
-			break;
-		if (errno == EINPROGRESS && finish(fd, end) == 0)
-			break;
-		if (errno != EAGAIN || clock_ms() >= end ||
-		    clock_ms() >= clock_end()) {
-			int saved = errno == EAGAIN ? ETIMEDOUT : errno;
-
-			close(fd);
-			errno = saved;
-			return -1;
-		}
-		rest();
-	}
-	if (family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	return fd;
+	result = connect(fd, (const struct sockaddr *)&endpoint->name,
+			 endpoint->length);
+	if (result < 0 && errno == EINPROGRESS)
+		result = connect_polling(fd, until);
+	else if (result < 0 && errno == EAGAIN && family == AF_UNIX)
+		result = connect_waiting(fd, endpoint, until);
+	if (result == 0 && family != AF_UNIX)
+		result = settle_tcp(fd);
+	if (result == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
 }
 
-static int try_all(const struct endpoint *list, int count)
+/* Each address has its share of the time: one that swallows everything does
+ * not use up what the next one needs. */
+static int connect_any(const struct endpoint *list, int count, int64_t until)
 {
-	int64_t end = INT64_MAX;
 	int fd = -1;
 	int i;
 
-	if (wish.connect_timeout_ms > 0)
-		end = clock_ms() + wish.connect_timeout_ms;
-	for (i = 0; i < count && fd < 0; i++)
-		fd = try_endpoint(&list[i], end);
+	for (i = 0; i < count && fd < 0; i++) {
+		int left = patience_until(until);
+
+		if (left == 0 && i > 0)
+			return -1;
+		fd = connect_one(
+			&list[i],
+			left < 0 ? 0 : patience_now() + left / (count - i));
+	}
 	return fd;
 }
 
-static int resolve(struct endpoint *list)
+static bool is_socket_file(const struct addr *addr)
 {
-	const char *why = "no such host";
-	struct addr addr;
+	struct stat st;
+
+	return addr->kind != ADDR_UNIX || stat(addr->path, &st) < 0 ||
+	       S_ISSOCK(st.st_mode);
+}
+
+/* Says why; returns what connect_open returns. */
+static int explain(const struct addr *addr, int error, struct outcome *outcome)
+{
+	bool file = addr->kind == ADDR_UNIX;
+	const char *why = strerror(error);
+	int result = CONNECT_FAILED;
+
+	if (error == ETIME || error == EAGAIN) {
+		outcome_fail(outcome, OUTCOME_TIME_OVER,
+			     "connect: time is over: %s",
+			     error == EAGAIN ? "too many connections wait there"
+					     : "no answer");
+		return result;
+	}
+	if (error == ECONNREFUSED && !is_socket_file(addr)) {
+		why = "this is not a socket";
+	} else if (error == ECONNREFUSED) {
+		result = CONNECT_NOBODY;
+		why = file ? "refused: nobody listens on this socket"
+			   : "refused: nobody listens there";
+	} else if (error == ENOENT) {
+		result = CONNECT_NOBODY;
+		why = "no socket: there is no such file";
+	} else if (error == EACCES || error == EPERM) {
+		why = "no permission to use this socket";
+	} else if (error == EPROTOTYPE) {
+		why = "this socket is not a stream socket";
+	}
+	outcome_fail(outcome, OUTCOME_CANNOT_CONNECT, "connect: %s", why);
+	return result;
+}
+
+/* The resolver knows no limit but its own. While it works, SIGALRM is all
+ * that can end it. */
+static void resolver_is_late(int number)
+{
+	static const char line[] = "cgi-fcgi: the resolver does not answer\n";
+	ssize_t ignored = write(STDERR_FILENO, line, sizeof(line) - 1);
+
+	(void)number;
+	(void)ignored;
+	_exit(OUTCOME_TIME_OVER);
+}
+
+static int resolve(const struct addr *addr, struct endpoint *list,
+		   int64_t until, const char **why)
+{
+	struct sigaction late = {.sa_handler = resolver_is_late};
+	struct itimerval timer = {.it_value.tv_sec = 0};
+	int left = patience_until(until);
 	int count;
 
-	addr_parse(&addr, wish.connect);
-	count = addr_resolve(&addr, list, &why);
-	if (count == 0)
-		fault(EXIT_HOST, "unknown host", why);
+	if (addr->kind == ADDR_UNIX || addr->kind == ADDR_ABSTRACT ||
+	    !addr->host[0] || left < 0)
+		return addr_resolve(addr, list, why);
+	timer.it_value.tv_sec = left / 1000;
+	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
+	sigaction(SIGALRM, &late, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	count = addr_resolve(addr, list, why);
+	memset(&timer, 0, sizeof(timer));
+	setitimer(ITIMER_REAL, &timer, NULL);
 	return count;
 }
 
-int connect_once(void)
+static void pause_for(int *pause, int64_t until)
+{
+	int left = patience_until(until);
+	int ms = left >= 0 && left < *pause ? left : *pause;
+	struct timespec time = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&time, NULL);
+	if (*pause < PAUSE_LAST_MS)
+		*pause *= 2;
+}
+
+static bool may_retry(int error)
+{
+	return error == ECONNREFUSED || error == ENOENT || error == EAGAIN;
+}
+
+int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
+		 int64_t end, struct outcome *outcome)
 {
 	struct endpoint list[ADDR_ENDPOINTS_MAX];
+	int64_t until = patience_first(patience_in(attempt_ms), end);
+	int64_t retry = patience_first(patience_in(retry_ms), end);
+	const char *why = "no such host";
+	int count = resolve(addr, list, until, &why);
+	int pause = PAUSE_FIRST_MS;
+	int fd;
 
-	return try_all(list, resolve(list));
-}
-
-static _Noreturn void give_up(int error)
-{
-	switch (error) {
-	case ETIMEDOUT:
-		fault(EXIT_TIME, "cannot connect", "time is over");
-	case ENOENT:
-		fault(EXIT_CONNECT, "cannot connect",
-		      "there is no such socket: is the application running?");
-	case ECONNREFUSED:
-		fault(EXIT_CONNECT, "cannot connect",
-		      "refused: nobody listens there");
-	case EACCES:
-	case EPERM:
-		fault(EXIT_CONNECT, "cannot connect",
-		      "permission denied: look at the socket's mode and owner");
-	case ENOTSOCK:
-		fault(EXIT_CONNECT, "cannot connect", "not a socket");
-	case EPROTOTYPE:
-		fault(EXIT_CONNECT, "cannot connect",
-		      "not a stream socket: no FastCGI application");
-	default:
-		fault(EXIT_CONNECT, "cannot connect", strerror(error));
-	}
-}
-
-static int may_come_up(int error)
-{
-	return error == ENOENT || error == ECONNREFUSED || error == ETIMEDOUT;
-}
-
-int connect_application(void)
-{
-	struct endpoint list[ADDR_ENDPOINTS_MAX];
-	int count = resolve(list);
-	int64_t end = clock_ms() + wish.retry_ms;
-
+	if (count == 0)
+		return outcome_fail(outcome, OUTCOME_UNKNOWN_HOST,
+				    "unknown host: %s", why);
 	for (;;) {
-		int fd = try_all(list, count);
-		int error = errno;
-
+		fd = connect_any(list, count, until);
 		if (fd >= 0)
 			return fd;
-		if (!may_come_up(error) || clock_ms() >= end ||
-		    clock_ms() >= clock_end())
-			give_up(error);
-		rest();
+		if (retry_ms <= 0 || !may_retry(errno) ||
+		    patience_until(retry) == 0 || !is_socket_file(addr))
+			return explain(addr, errno, outcome);
+		pause_for(&pause, retry);
+		until = patience_first(patience_in(attempt_ms), retry);
 	}
 }

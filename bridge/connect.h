@@ -1,16 +1,29 @@
 #ifndef CONNECT_H
 #define CONNECT_H
 
+#include <stdint.h>
+
+#include "addr.h"
+#include "outcome.h"
+
 /*
- * Connecting to the application: every address of its name, within
- * -connect-timeout and -max-time, again and again within -retry.
+ * A connection to the application. No byte is sent here, so all of it may be
+ * tried again.
  */
 
-/* Returns a connected socket, non-blocking and close-on-exec, or ends the
- * process with the reason. */
-int connect_application(void);
+enum {
+	CONNECT_FAILED = -1,
+	CONNECT_NOBODY = -2, /* no socket, or nobody listens on it */
+};
 
-/* Tries once; returns the socket, or -1 and errno. */
-int connect_once(void);
+/*
+ * Tries every address that addr stands for, each attempt for attempt_ms at the
+ * most (0: no limit), and again and again for retry_ms while nobody listens or
+ * too many wait already; never after end (0: no limit). Returns a connected,
+ * non-blocking, close-on-exec socket of 3 or more that the caller closes, or
+ * one of the above with the outcome.
+ */
+int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
+		 int64_t end, struct outcome *outcome);
 
 #endif

@@ -1,336 +1,478 @@
 /*
- * forward: the exchange itself, one poll(2) a turn.
+ * forward: one request over one connection, both ways at the same time.
+ *
+ * One loop waits for whatever can move: the request's streams into the socket,
+ * the answer out of it to stdout and stderr. What cannot go on is not read:
+ * one record of a body and one block of the answer is all that is ever kept.
  */
 #include "forward.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#include "bridge.h"
-#include "clock.h"
-#include "fault.h"
-#include "print.h"
-#include "record.h"
+#include "head.h"
+#include "sink.h"
 #include "trace.h"
+#include "wish.h"
 
-#define ID	  1
-#define READ_SIZE 65536
+#define REQUEST_ID     1
+#define BLOCK_MAX      (2 * 65536) /* of the answer, taken at once */
+#define ABORT_WAIT_MS  1000
+#define APP_STATUS_MAX 255
 
-/* FCGI_STDIN or FCGI_DATA. */
-struct source {
+enum { AT_SOCKET, AT_BODY, AT_STDOUT, AT_STDERR, AT_ALL };
+
+struct session {
 	int fd;
-	uint8_t type;
-	uint64_t left;
-	bool ended; /* its end is on its way */
-};
+	struct patience *patience;
+	struct outcome *outcome;
+	bool over;
 
-struct exchange {
-	int fd;
-	struct source source[2];
-	const unsigned char *out; /* what is being sent */
-	size_t out_left;
-	bool deaf; /* the application takes no more */
-	struct record_reader reader;
-	const unsigned char *in; /* what has been received */
-	const unsigned char *in_end;
-	bool received;
+	/* To the application. */
+	struct slice sending[2]; /* the opening, and one record of a stream */
+	struct source *source;	 /* the stream that is sent now */
+	int sources;		 /* how many there are from it on */
+	int send_error;		 /* errno: nothing more can be sent */
+
+	/* From the application. */
+	struct record_reader records;
+	const unsigned char *at; /* received, and not yet looked at */
+	const unsigned char *end;
+	struct slice printing[2];
+	int printings; /* of printing, how many are still to be printed */
+	struct sink *printer;
+	struct sink out;
+	struct sink err;
+	bool came; /* at least one byte */
 	bool ended;
 	uint32_t app_status;
 	uint8_t protocol_status;
-	int64_t idle_end;
+
+	/* From here on nothing is touched before it is used. */
+	struct head head;
+	struct trace sent;
+	struct trace received;
+
+	unsigned char
+		record[FCGI_HEADER_LEN + RECORD_CONTENT_MAX + FCGI_HEADER_LEN];
+	unsigned char block[BLOCK_MAX];
 };
 
-/* A record of a body, and the end of its stream. */
-static unsigned char
-	out_buffer[FCGI_HEADER_LEN + RECORD_CONTENT_MAX + FCGI_HEADER_LEN];
-static unsigned char in_buffer[READ_SIZE];
-
-static void touch(struct exchange *exchange)
+static void fail(struct session *session, enum outcome_status status,
+		 const char *what, const char *why)
 {
-	exchange->idle_end =
-		wish.timeout_ms > 0 ? clock_ms() + wish.timeout_ms : INT64_MAX;
+	outcome_fail(session->outcome, status, "%s: %s", what, why);
+	session->over = true;
 }
 
-static void send_bytes(struct exchange *exchange, const unsigned char *bytes,
-		       size_t n)
+/* --- To the application */
+
+static bool is_sending(const struct session *session)
 {
-	exchange->out = bytes;
-	exchange->out_left = n;
-	trace_sent(bytes, n);
+	return session->sending[0].length + session->sending[1].length > 0 &&
+	       !session->send_error;
 }
 
-/* The body is shorter than was announced: no application may take a part for
- * the whole. */
-static void abort_request(struct exchange *exchange)
+/* Bytes of a stream are wanted, and there is room for them. */
+static bool wants_body(const struct session *session)
 {
+	return session->sources > 0 && session->sending[1].length == 0 &&
+	       session->sending[0].length == 0 && !session->send_error;
+}
+
+/* n bytes of content stand behind the record's header: the record is ready,
+ * followed by the stream's end if there is no more. */
+static void queue_record(struct session *session, size_t n)
+{
+	struct source *source = session->source;
+	size_t used = 0;
+
+	if (n > 0) {
+		record_header(session->record, (uint8_t)source->type,
+			      REQUEST_ID, (uint16_t)n, 0);
+		used = FCGI_HEADER_LEN + n;
+		source->left -= (int64_t)n;
+	}
+	if (source->left == 0) {
+		record_header(session->record + used, (uint8_t)source->type,
+			      REQUEST_ID, 0, 0);
+		used += FCGI_HEADER_LEN;
+		session->source++;
+		session->sources--;
+	}
+	session->sending[1] = (struct slice){session->record, used};
+}
+
+/* The body is shorter than it was said to be: no application may take the part
+ * for the whole, so its stream is not ended but the request aborted. */
+static void abort_request(struct session *session)
+{
+	struct pollfd one = {.fd = session->fd, .events = POLLOUT};
 	unsigned char record[FCGI_HEADER_LEN];
 
-	record_header(record, FCGI_ABORT_REQUEST, ID, 0, 0);
-	trace_sent(record, sizeof(record));
-	/* The connection is closed next, which says the same. */
-	if (send(exchange->fd, record, sizeof(record), MSG_NOSIGNAL) < 0)
-		exchange->deaf = true;
-	fault_page(EXIT_BODY, 400, "the body is shorter than CONTENT_LENGTH",
-		   NULL);
+	record_header(record, FCGI_ABORT_REQUEST, REQUEST_ID, 0, 0);
+	if (poll(&one, 1, ABORT_WAIT_MS) > 0 &&
+	    send(session->fd, record, sizeof(record),
+		 MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(record))
+		trace_bytes(&session->sent, record, sizeof(record));
+	session->over = true;
 }
 
-/* What is sent next, once everything before it has been. */
-static struct source *next_source(struct exchange *exchange)
+static void lose_body(struct session *session, const char *why)
+{
+	outcome_fail(session->outcome, OUTCOME_BODY,
+		     "%s: %s (%lld bytes are missing)", session->source->name,
+		     why, (long long)session->source->left);
+	abort_request(session);
+}
+
+static void read_body(struct session *session)
+{
+	struct source *source = session->source;
+	size_t want = RECORD_CONTENT_MAX;
+	ssize_t n;
+
+	if (source->left < (int64_t)want)
+		want = (size_t)source->left;
+	n = read(source->fd, session->record + FCGI_HEADER_LEN, want);
+	if (n > 0)
+		queue_record(session, (size_t)n);
+	else if (n == 0)
+		lose_body(session, "ended early");
+	else if (errno != EAGAIN && errno != EINTR)
+		lose_body(session, strerror(errno));
+}
+
+/* Streams without a byte need no reading. */
+static void end_empty_streams(struct session *session)
+{
+	if (session->sources > 0 && session->sending[1].length == 0 &&
+	    session->source->left == 0)
+		queue_record(session, 0);
+}
+
+static void note_sent(struct session *session, size_t n)
 {
 	int i;
 
-	for (i = 0; i < 2; i++)
-		if (!exchange->source[i].ended)
-			return &exchange->source[i];
-	return NULL;
-}
+	patience_moved(session->patience);
+	for (i = 0; i < 2; i++) {
+		struct slice *slice = &session->sending[i];
+		size_t part = n < slice->length ? n : slice->length;
 
-static void end_source(struct source *source, unsigned char *at)
-{
-	source->ended = true;
-	record_header(at, source->type, ID, 0, 0);
-}
-
-static void read_source(struct exchange *exchange, struct source *source)
-{
-	unsigned char *content = out_buffer + FCGI_HEADER_LEN;
-	size_t room = source->left < RECORD_CONTENT_MAX ? (size_t)source->left
-							: RECORD_CONTENT_MAX;
-	ssize_t n = read(source->fd, content, room);
-	size_t length;
-
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	if (n < 0)
-		fault(EXIT_BODY, "the body cannot be read", strerror(errno));
-	if (n == 0)
-		abort_request(exchange);
-	source->left -= (uint64_t)n;
-	record_header(out_buffer, source->type, ID, (uint16_t)n, 0);
-	length = FCGI_HEADER_LEN + (size_t)n;
-	if (source->left == 0) {
-		end_source(source, out_buffer + length);
-		length += FCGI_HEADER_LEN;
-	}
-	send_bytes(exchange, out_buffer, length);
-	touch(exchange);
-}
-
-static void write_socket(struct exchange *exchange)
-{
-	ssize_t n = send(exchange->fd, exchange->out, exchange->out_left,
-			 MSG_NOSIGNAL);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n < 0) {
-		/* It may have answered before it closed. */
-		exchange->deaf = true;
-		exchange->out_left = 0;
-		return;
-	}
-	exchange->out += n;
-	exchange->out_left -= (size_t)n;
-	touch(exchange);
-}
-
-static void write_errors(const unsigned char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(STDERR_FILENO, bytes, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		/* An answer is worth more than its error messages. */
-		if (written <= 0)
-			return;
-		bytes += written;
-		n -= (size_t)written;
+		trace_bytes(&session->sent, slice->bytes, part);
+		slice->bytes += part;
+		slice->length -= part;
+		n -= part;
 	}
 }
 
-static void take_record(struct exchange *exchange, const struct record *record)
+static void send_more(struct session *session)
 {
-	trace_received(record);
-	if (record->id != ID)
-		return;
-	if (record->type == FCGI_STDOUT) {
-		print_take(record->bytes, record->length);
-	} else if (record->type == FCGI_STDERR) {
-		write_errors(record->bytes, record->length);
-	} else if (record->type == FCGI_END_REQUEST) {
-		if (record->length < 8)
-			fault(EXIT_PROTOCOL, "protocol error",
-			      "FCGI_END_REQUEST is too short");
-		exchange->ended = true;
-		exchange->app_status = record_u32(record->bytes);
-		exchange->protocol_status = record->bytes[4];
-	}
-}
+	while (is_sending(session)) {
+		struct iovec parts[2];
+		struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+		ssize_t n;
+		int i;
 
-/* Takes records until there are none, or stdout is full. */
-static void take_records(struct exchange *exchange)
-{
-	struct record record;
+		for (i = 0; i < 2; i++) {
+			const struct slice *slice = &session->sending[i];
 
-	while (!exchange->ended && print_flush()) {
-		switch (record_next(&exchange->reader, &exchange->in,
-				    exchange->in_end, &record)) {
-		case RECORD_PIECE:
-			take_record(exchange, &record);
-			break;
-		case RECORD_BAD:
-			fault(EXIT_PROTOCOL, "not a FastCGI application",
-			      "what it sends is no record of version 1");
-		case RECORD_MORE:
+			parts[i].iov_base = (void *)(size_t)slice->bytes;
+			parts[i].iov_len = slice->length;
+		}
+		n = sendmsg(session->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0) {
+			/* The application may have answered all the same:
+			 * what it said is read to its end. */
+			if (errno != EAGAIN && errno != EINTR)
+				session->send_error = errno;
 			return;
 		}
+		note_sent(session, (size_t)n);
+		end_empty_streams(session);
 	}
 }
 
-static _Noreturn void closed_early(const struct exchange *exchange, int error)
-{
-	if (error)
-		fault(exchange->deaf && !exchange->received ? EXIT_SEND
-							    : EXIT_RECEIVE,
-		      "the application broke the connection", strerror(error));
-	if (!exchange->received)
-		fault(exchange->deaf ? EXIT_SEND : EXIT_EMPTY,
-		      "the application closed the connection",
-		      "without a byte of an answer");
-	fault(EXIT_PARTIAL, "the application closed the connection",
-	      "before FCGI_END_REQUEST: the answer may be incomplete");
-}
+/* --- From the application */
 
-static void read_socket(struct exchange *exchange)
+static void print_failed(struct session *session)
 {
-	ssize_t n = recv(exchange->fd, in_buffer, sizeof(in_buffer), 0);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (session->printer == &session->out) {
+		fail(session, OUTCOME_STDOUT, "stdout", strerror(errno));
 		return;
-	if (n <= 0)
-		closed_early(exchange, n < 0 ? errno : 0);
-	exchange->received = true;
-	exchange->in = in_buffer;
-	exchange->in_end = in_buffer + n;
-	touch(exchange);
+	}
+	/* Nobody reads the messages: the answer is worth having. */
+	session->printings = 0;
 }
 
-/* Which body, if any, is to be read now. */
-static struct source *wanted_source(struct exchange *exchange)
+/* Prints what there is; returns whether all of it is printed. */
+static bool print_more(struct session *session)
 {
-	struct source *source = next_source(exchange);
+	while (session->printings > 0) {
+		struct slice *slice = &session->printing[0];
+		ssize_t n = sink_write(session->printer, slice->bytes,
+				       slice->length);
 
-	if (exchange->out_left > 0 || exchange->deaf || !source)
-		return NULL;
-	if (source->left > 0)
-		return source;
-	end_source(source, out_buffer);
-	send_bytes(exchange, out_buffer, FCGI_HEADER_LEN);
-	return NULL;
+		if (n < 0 && errno == EAGAIN)
+			return false;
+		if (n < 0 && errno != EINTR)
+			print_failed(session);
+		if (n <= 0)
+			continue;
+		patience_moved(session->patience);
+		if (session->printer == &session->out)
+			session->outcome->answered = true;
+		slice->bytes += n;
+		slice->length -= (size_t)n;
+		if (slice->length > 0)
+			continue;
+		session->printing[0] = session->printing[1];
+		session->printings--;
+	}
+	return !session->over;
 }
 
-static _Noreturn void time_is_over(void)
+static void end_request(struct session *session, const struct record *record)
 {
-	fault(EXIT_TIME,
-	      clock_ms() >= clock_end() ? "-max-time is over"
-					: "-timeout is over",
-	      "the application does not answer in time");
+	if (record->length < 8) {
+		fail(session, OUTCOME_NOT_FASTCGI, "protocol error",
+		     "FCGI_END_REQUEST is too short");
+		return;
+	}
+	session->app_status = record_u32(record->bytes);
+	session->protocol_status = record->bytes[4];
+	session->ended = true;
+	session->printer = &session->out;
+	session->printings = head_end(&session->head, session->printing);
 }
 
-/* One turn: waits until something can move, and moves it. */
-static void turn(struct exchange *exchange)
+/* Records of other requests, of none and of unknown types are passed over. */
+static void take_record(struct session *session, const struct record *record)
 {
-	struct source *source = wanted_source(exchange);
-	bool input = exchange->in < exchange->in_end || print_waits();
-	struct pollfd fds[3] = {
-		{.fd = exchange->fd,
-		 .events = (short)((input ? 0 : POLLIN) |
-				   (exchange->out_left ? POLLOUT : 0))},
-		{.fd = source ? source->fd : -1, .events = POLLIN},
-		{.fd = STDOUT_FILENO,
-		 .events = (short)(print_waits() ? POLLOUT : 0)},
+	if (record->id != REQUEST_ID)
+		return;
+	if (record->type == FCGI_END_REQUEST)
+		end_request(session, record);
+	if ((record->type != FCGI_STDOUT && record->type != FCGI_STDERR) ||
+	    record->length == 0)
+		return;
+	patience_moved(session->patience);
+	if (record->type == FCGI_STDOUT) {
+		session->printer = &session->out;
+		session->printings =
+			head_take(&session->head, record->bytes, record->length,
+				  session->printing);
+	} else {
+		session->printer = &session->err;
+		session->outcome->midline =
+			record->bytes[record->length - 1] != '\n';
+		session->printing[0] =
+			(struct slice){record->bytes, record->length};
+		session->printings = 1;
+	}
+}
+
+static void refuse_garbage(struct session *session)
+{
+	fail(session, OUTCOME_NOT_FASTCGI, "not FastCGI",
+	     "the answer is no record of version 1");
+}
+
+static void take_records(struct session *session)
+{
+	struct record record;
+	enum record_result result;
+
+	while (print_more(session) && !session->ended) {
+		result = record_next(&session->records, &session->at,
+				     session->end, &record);
+		if (result == RECORD_MORE)
+			return;
+		if (result == RECORD_BAD)
+			refuse_garbage(session);
+		else
+			take_record(session, &record);
+	}
+	if (session->ended && session->printings == 0)
+		session->over = true;
+}
+
+static void closed(struct session *session)
+{
+	if (session->send_error)
+		fail(session, OUTCOME_SENDING, "sending failed",
+		     strerror(session->send_error));
+	else if (session->came)
+		fail(session, OUTCOME_CUT_SHORT, "cut short",
+		     "the application closed the connection before "
+		     "FCGI_END_REQUEST");
+	else
+		fail(session, OUTCOME_NOTHING_CAME, "no answer",
+		     "the application closed the connection without a byte");
+}
+
+static void receive(struct session *session)
+{
+	ssize_t n = recv(session->fd, session->block, sizeof(session->block),
+			 MSG_DONTWAIT);
+
+	if (n == 0) {
+		closed(session);
+	} else if (n > 0) {
+		session->came = true;
+		session->at = session->block;
+		session->end = session->block + n;
+		trace_bytes(&session->received, session->block, (size_t)n);
+		take_records(session);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		fail(session, OUTCOME_RECEIVING, "receiving failed",
+		     strerror(errno));
+	}
+}
+
+/* --- The loop */
+
+static void time_is_over(struct session *session)
+{
+	const char *what = "for the answer";
+	const struct patience *patience = session->patience;
+
+	if (session->printings > 0)
+		what = session->printer == &session->out
+			       ? "for stdout to be read"
+			       : "for stderr to be read";
+	else if (is_sending(session))
+		what = "for the application to read the request";
+	else if (wants_body(session))
+		what = "for the body";
+	outcome_fail(session->outcome, OUTCOME_TIME_OVER,
+		     "time is over: waited %s%s", what,
+		     patience->end && patience_until(patience->end) == 0
+			     ? " (-max-time)"
+			     : " (-timeout)");
+	session->over = true;
+}
+
+/* A descriptor that nothing is wanted of is left out: a closed one would be
+ * reported again and again. stdout is watched for its reader's end. */
+static void set_events(const struct session *session, struct pollfd fds[AT_ALL])
+{
+	bool printing = session->printings > 0;
+	short socket_events = (short)(printing ? 0 : POLLIN);
+
+	if (is_sending(session))
+		socket_events |= POLLOUT;
+	fds[AT_SOCKET].fd = socket_events ? session->fd : -1;
+	fds[AT_SOCKET].events = socket_events;
+	fds[AT_BODY].fd = wants_body(session) ? session->source->fd : -1;
+	fds[AT_BODY].events = POLLIN;
+	fds[AT_STDOUT].fd = session->out.fd;
+	fds[AT_STDOUT].events = 0;
+	fds[AT_STDERR].fd = -1;
+	fds[AT_STDERR].events = POLLOUT;
+	if (printing && session->printer == &session->out)
+		fds[AT_STDOUT].events = POLLOUT;
+	else if (printing)
+		fds[AT_STDERR].fd = session->err.fd;
+}
+
+static void act(struct session *session, const struct pollfd fds[AT_ALL])
+{
+	if (fds[AT_STDOUT].revents & (POLLERR | POLLHUP))
+		fail(session, OUTCOME_STDOUT, "stdout",
+		     "nobody reads it any more");
+	else if (fds[AT_STDOUT].revents || fds[AT_STDERR].revents)
+		take_records(session);
+	if (!session->over && session->printings == 0 && fds[AT_SOCKET].revents)
+		receive(session);
+	if (!session->over && wants_body(session) && fds[AT_BODY].revents)
+		read_body(session);
+}
+
+static void run(struct session *session)
+{
+	struct pollfd fds[AT_ALL];
+
+	while (!session->over) {
+		int ready;
+
+		send_more(session);
+		set_events(session, fds);
+		ready = poll(fds, AT_ALL, patience_left(session->patience));
+		if (ready > 0)
+			act(session, fds);
+		if (ready == 0 ||
+		    (!session->over && patience_left(session->patience) == 0))
+			time_is_over(session);
+	}
+}
+
+static void refused(struct session *session)
+{
+	static const char *const names[] = {
+		[FCGI_CANT_MPX_CONN] = "FCGI_CANT_MPX_CONN: it takes one "
+				       "request on a connection",
+		[FCGI_OVERLOADED] = "FCGI_OVERLOADED: it has too much to do",
+		[FCGI_UNKNOWN_ROLE] = "FCGI_UNKNOWN_ROLE: it does not know "
+				      "this -role",
 	};
-	int ready = poll(fds, 3, clock_wait(exchange->idle_end, clock_end()));
+	unsigned status = session->protocol_status;
 
-	if (ready < 0 && errno != EINTR)
-		fault(1, "poll", strerror(errno));
-	if (ready == 0)
-		time_is_over();
-	if (ready <= 0)
-		return;
-	if (fds[0].revents & POLLOUT || (fds[0].revents && exchange->out_left))
-		write_socket(exchange);
-	if (source && fds[1].revents)
-		read_source(exchange, source);
-	if (!input && fds[0].revents & (POLLIN | POLLHUP | POLLERR))
-		read_socket(exchange);
-	if (fds[2].revents & POLLERR)
-		fault(EXIT_STDOUT, "stdout cannot be written",
-		      "nobody reads it any more");
-	if (fds[2].revents)
-		touch(exchange);
-	take_records(exchange);
+	if (status < sizeof(names) / sizeof(names[0]))
+		fail(session, OUTCOME_REFUSED, "refused", names[status]);
+	else
+		outcome_fail(session->outcome, OUTCOME_REFUSED,
+			     "refused: protocolStatus %u", status);
+	if (status == FCGI_OVERLOADED)
+		session->outcome->http = 503;
 }
 
-static int exit_status(const struct exchange *exchange)
+/* FCGI_END_REQUEST has come and all is printed. */
+static void conclude(struct session *session)
 {
-	static const char *const refusals[] = {NULL, "FCGI_CANT_MPX_CONN",
-					       "FCGI_OVERLOADED",
-					       "FCGI_UNKNOWN_ROLE"};
-	unsigned char status = exchange->protocol_status;
-	int http = print_status();
+	const struct head *head = &session->head;
 
-	if (status != FCGI_REQUEST_COMPLETE)
-		fault_page(EXIT_REFUSED, status == FCGI_OVERLOADED ? 503 : 502,
-			   "the application refused the request",
-			   status < 4 ? refusals[status] : "unknown reason");
-	if (wish.fail && http == 0)
-		fault(EXIT_HTTP, "-fail", "the answer has no header");
-	if (wish.fail && http >= 400)
-		return EXIT_HTTP;
-	return exchange->app_status > 255 ? 255 : (int)exchange->app_status;
+	if (session->protocol_status != FCGI_REQUEST_COMPLETE)
+		refused(session);
+	else if (wish.fail && head->state == HEAD_NONE)
+		outcome_fail(session->outcome, OUTCOME_HTTP_ERROR,
+			     "the answer: it has no header");
+	else if (wish.fail && head->status >= 400)
+		outcome_fail(session->outcome, OUTCOME_HTTP_ERROR,
+			     "the answer: HTTP status %d", head->status);
+	else
+		session->outcome->status = session->app_status > APP_STATUS_MAX
+						   ? APP_STATUS_MAX
+						   : (int)session->app_status;
 }
 
-static void begin_source(struct source *source, uint8_t type, int fd,
-			 uint64_t length)
+void forward(int fd, struct opening opening, struct source *sources, int count,
+	     struct patience *patience, struct outcome *outcome)
 {
-	source->type = type;
-	source->fd = fd;
-	source->left = length;
-}
+	struct session session;
 
-/* Streams without a byte are ended with the variables. */
-static void begin(struct exchange *exchange, struct ask *ask)
-{
-	unsigned char header[FCGI_HEADER_LEN];
-	struct source *source;
-
-	begin_source(&exchange->source[0], FCGI_STDIN, ask->body,
-		     ask->body_length);
-	begin_source(&exchange->source[1], FCGI_DATA, ask->data,
-		     ask->data_length);
-	exchange->source[1].ended = wish.role != FCGI_FILTER;
-	while ((source = next_source(exchange)) && source->left == 0) {
-		end_source(source, header);
-		params_raw(&ask->params, header, sizeof(header));
-	}
-	send_bytes(exchange, ask->params.bytes, ask->params.used);
-	touch(exchange);
-}
-
-int forward(int fd, struct ask *ask)
-{
-	struct exchange exchange = {.fd = fd};
-
-	print_open();
-	begin(&exchange, ask);
-	while (!exchange.ended || print_waits())
-		turn(&exchange);
-	close(fd);
-	return exit_status(&exchange);
+	memset(&session, 0, offsetof(struct session, head));
+	session.fd = fd;
+	session.patience = patience;
+	session.outcome = outcome;
+	session.sending[0] = (struct slice){opening.bytes, opening.length};
+	session.source = sources;
+	session.sources = count;
+	session.out.fd = STDOUT_FILENO;
+	session.err.fd = STDERR_FILENO;
+	head_open(&session.head, wish.show);
+	trace_open(&session.sent, wish.trace ? '>' : 0);
+	trace_open(&session.received, wish.trace ? '<' : 0);
+	patience_moved(patience);
+	end_empty_streams(&session);
+	run(&session);
+	if (session.ended && !outcome->text[0])
+		conclude(&session);
 }

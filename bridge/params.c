@@ -1,8 +1,10 @@
 /*
- * params: pairs into records.
+ * params: the list of variables and its encoding. It does not know where the
+ * variables come from.
  */
 #include "params.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,86 +12,172 @@
 #include "log.h"
 #include "record.h"
 
-static void append(struct params *params, const void *bytes, size_t n)
-{
-	if (params->size - params->used < n) {
-		size_t size = params->size ? params->size : 4096;
+#define REQUEST_ID 1
+/* Headers that one pair can cost beside its bytes: its lengths, the record
+ * that it ends and the one that it begins. */
+#define PAIR_OVERHEAD (8 + 2 * FCGI_HEADER_LEN)
 
-		while (size - params->used < n)
-			size *= 2;
-		params->bytes = realloc(params->bytes, size);
-		if (!params->bytes)
-			die(1, "no memory for the request's variables");
-		params->size = size;
+void params_add(struct params *params, const char *name, size_t name_length,
+		const char *value)
+{
+	struct param *param;
+
+	if (params->count == params->room) {
+		params->room = params->room ? params->room * 2 : 64;
+		params->list = realloc(params->list,
+				       params->room * sizeof(*params->list));
+		if (!params->list)
+			die(1, "no memory");
 	}
-	if (n > 0)
-		memcpy(params->bytes + params->used, bytes, n);
-	params->used += n;
+	param = &params->list[params->count++];
+	param->name = name;
+	param->name_length = name_length;
+	param->value = value;
+	param->value_length = strlen(value);
 }
 
-static size_t content(const struct params *params)
+static bool is_named(const struct param *param, const char *name, size_t length)
 {
-	return params->used - params->record - FCGI_HEADER_LEN;
+	return param->name_length == length &&
+	       memcmp(param->name, name, length) == 0;
 }
 
-static void begin_record(struct params *params)
+static void drop(struct params *params, const char *name, size_t length)
 {
-	static const unsigned char header[FCGI_HEADER_LEN];
+	size_t from;
+	size_t to = 0;
 
-	params->record = params->used;
-	append(params, header, sizeof(header));
+	for (from = 0; from < params->count; from++)
+		if (!is_named(&params->list[from], name, length))
+			params->list[to++] = params->list[from];
+	params->count = to;
 }
 
-static void end_record(struct params *params)
+void params_set(struct params *params, const char *name, const char *value)
 {
-	record_header(params->bytes + params->record, FCGI_PARAMS, 1,
-		      (uint16_t)content(params), 0);
-	params->record = 0;
+	drop(params, name, strlen(name));
+	params_add(params, name, strlen(name), value);
 }
 
-/* Appends bytes to the record, and to further ones when it is full. */
-static void append_cut(struct params *params, const char *bytes, size_t n)
+void params_set_pair(struct params *params, const char *pair,
+		     size_t name_length)
 {
+	drop(params, pair, name_length);
+	params_add(params, pair, name_length, pair + name_length + 1);
+}
+
+void params_drop(struct params *params, const char *name)
+{
+	drop(params, name, strlen(name));
+}
+
+const char *params_get(const struct params *params, const char *name)
+{
+	size_t length = strlen(name);
+	size_t i;
+
+	for (i = params->count; i > 0; i--)
+		if (is_named(&params->list[i - 1], name, length))
+			return params->list[i - 1].value;
+	return NULL;
+}
+
+struct writer {
+	unsigned char *bytes;
+	size_t used;
+	size_t header;	/* where the open record's header stands */
+	size_t content; /* of the open record */
+	bool open;
+};
+
+static void end_record(struct writer *writer)
+{
+	if (writer->open)
+		record_header(writer->bytes + writer->header, FCGI_PARAMS,
+			      REQUEST_ID, (uint16_t)writer->content, 0);
+	writer->open = false;
+}
+
+static void begin_record(struct writer *writer)
+{
+	writer->header = writer->used;
+	writer->used += FCGI_HEADER_LEN;
+	writer->content = 0;
+	writer->open = true;
+}
+
+/* Appends bytes to the stream; a full record is followed by the next. */
+static void put(struct writer *writer, const void *bytes, size_t n)
+{
+	const unsigned char *from = bytes;
+
 	while (n > 0) {
-		size_t room = RECORD_CONTENT_MAX - content(params);
-		size_t part = n < room ? n : room;
+		size_t part = FCGI_MAX_CONTENT - writer->content;
 
-		append(params, bytes, part);
-		bytes += part;
+		if (part > n)
+			part = n;
+		memcpy(writer->bytes + writer->used, from, part);
+		writer->used += part;
+		writer->content += part;
+		from += part;
 		n -= part;
 		if (n > 0) {
-			end_record(params);
-			begin_record(params);
+			end_record(writer);
+			begin_record(writer);
 		}
 	}
 }
 
-void params_add(struct params *params, const char *name, size_t name_length,
-		const char *value, size_t value_length)
+static void put_pair(struct writer *writer, const struct param *param)
 {
 	unsigned char lengths[8];
-	size_t n = pair_lengths(lengths, (uint32_t)name_length,
-				(uint32_t)value_length);
-	size_t whole = n + name_length + value_length;
+	size_t head = pair_lengths(lengths, (uint32_t)param->name_length,
+				   (uint32_t)param->value_length);
+	size_t size = head + param->name_length + param->value_length;
 
-	if (params->record && content(params) + whole > RECORD_CONTENT_MAX)
-		end_record(params);
-	if (!params->record)
-		begin_record(params);
-	append(params, lengths, n);
-	append_cut(params, name, name_length);
-	append_cut(params, value, value_length);
+	if (writer->open && writer->content + size > FCGI_MAX_CONTENT)
+		end_record(writer);
+	if (!writer->open)
+		begin_record(writer);
+	put(writer, lengths, head);
+	put(writer, param->name, param->name_length);
+	put(writer, param->value, param->value_length);
+	/* What follows a pair that was cut begins a record again. */
+	if (size > FCGI_MAX_CONTENT)
+		end_record(writer);
 }
 
-void params_end(struct params *params)
+/* More than all records need. */
+static size_t bound(const struct params *params)
 {
-	if (params->record)
-		end_record(params);
-	begin_record(params);
-	end_record(params);
+	size_t size = 64;
+	size_t i;
+
+	for (i = 0; i < params->count; i++) {
+		const struct param *param = &params->list[i];
+		size_t pair = param->name_length + param->value_length;
+
+		size += pair + PAIR_OVERHEAD +
+			pair / FCGI_MAX_CONTENT * FCGI_HEADER_LEN;
+	}
+	return size;
 }
 
-void params_raw(struct params *params, const unsigned char *bytes, size_t n)
+unsigned char *params_encode(const struct params *params, unsigned short role,
+			     size_t *length)
 {
-	append(params, bytes, n);
+	struct writer writer = {.used = 16};
+	size_t i;
+
+	writer.bytes = malloc(bound(params));
+	if (!writer.bytes)
+		die(1, "no memory");
+	record_begin_request(writer.bytes, REQUEST_ID, role, 0);
+	for (i = 0; i < params->count; i++)
+		put_pair(&writer, &params->list[i]);
+	end_record(&writer);
+	begin_record(&writer);
+	end_record(&writer);
+	*length = writer.used;
+	return writer.bytes;
 }

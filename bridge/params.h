@@ -4,26 +4,47 @@
 #include <stddef.h>
 
 /*
- * FCGI_PARAMS on their way out (FastCGI 1.0 §3.4, §5.2): a list of variables,
- * made into records in which no pair is cut unless it fits in none. php-fpm
- * reads each record by itself.
+ * The request's variables, and their way into FCGI_PARAMS records (FastCGI
+ * 1.0 §5.2). Names and values are not copied: they live as long as the list.
  */
 
-struct params {
-	unsigned char *bytes; /* whole records but for the last; owned */
-	size_t used;
-	size_t size;
-	size_t record; /* where the record that is being filled begins */
+struct param {
+	const char *name;
+	const char *value;
+	size_t name_length;
+	size_t value_length;
 };
 
-/* Appends a pair; ends the process if there is no memory. */
+struct params {
+	struct param *list;
+	size_t count;
+	size_t room;
+};
+
+/* Appends a variable, whatever there is already. Ends the process if there is
+ * no memory, as all of these do. */
 void params_add(struct params *params, const char *name, size_t name_length,
-		const char *value, size_t value_length);
+		const char *value);
 
-/* Ends the stream. */
-void params_end(struct params *params);
+/* The variable of that name has this value from now on. */
+void params_set(struct params *params, const char *name, const char *value);
 
-/* Appends raw bytes before any pair or after the end. */
-void params_raw(struct params *params, const unsigned char *bytes, size_t n);
+/* The same for NAME=VALUE; name_length is that of NAME. */
+void params_set_pair(struct params *params, const char *pair,
+		     size_t name_length);
+
+/* Forgets all variables of that name. */
+void params_drop(struct params *params, const char *name);
+
+/* The value of the last variable of that name, or NULL. */
+const char *params_get(const struct params *params, const char *name);
+
+/*
+ * Writes a FCGI_BEGIN_REQUEST record, the variables and the end of their
+ * stream. A pair is never cut over two records unless it fits in none: php-fpm
+ * parses each record by itself. Returns the bytes, which the caller frees.
+ */
+unsigned char *params_encode(const struct params *params, unsigned short role,
+			     size_t *length);
 
 #endif

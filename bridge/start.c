@@ -1,269 +1,551 @@
 /*
- * start: the other half of a FastCGI application's life, for applications that
- * expect somebody else to listen for them.
+ * start: processes of the application. It knows sockets and processes, and
+ * nothing of requests, except that a request's variables are none of the
+ * application's own.
  */
 #include "start.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "addr.h"
-#include "bridge.h"
-#include "fault.h"
-#include "listen.h"
+#include "connect.h"
 #include "log.h"
+#include "patience.h"
 #include "text.h"
+#include "wish.h"
 
-#define LISTENERS  ADDR_ENDPOINTS_MAX
-#define COPIES_MAX 1024
-#define SETTLE_MS  200 /* an application that ends sooner did not start */
-#define LOOK_MS	   10
-#define RESTART_S  1 /* a copy that ends sooner is started again after that */
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1u << 2)
+#endif
+#define FDS_MAX	      1024 /* looked at on kernels before 5.11 */
+#define WATCH_MS      200  /* a copy that ends sooner has failed */
+#define PAUSE_MS      10
+#define END_WAIT_MS   2000 /* between TERM and KILL */
+#define CONNECT_MS    2000
+#define SHORT_LIFE_MS 1000 /* a copy that lives less is restarted later */
 
-static struct listener listeners[LISTENERS];
-static int listener_count;
-static pid_t copies[COPIES_MAX];
-static char once_folder[64];
+extern char **environ;
 
-/* Variables of the request are not for the application. */
-static char *const *clean_environment(void)
+struct copies {
+	struct listener listeners[ADDR_ENDPOINTS_MAX];
+	int sockets;
+	pid_t *pids; /* 0: has ended */
+	int64_t *begun;
+	long count;
+};
+
+/* --- One process */
+
+/* Whether a variable belongs to a request that a web server made of us. */
+static bool is_of_request(const char *pair)
 {
-	static char path[4096];
-	static char *list[] = {path, NULL};
-	const char *own = getenv("PATH");
+	static const char *const begins[] = {
+		"AUTH_TYPE=",
+		"CONTENT_",
+		"CONTEXT_",
+		"DOCUMENT_",
+		"FCGI_",
+		"GATEWAY_",
+		"HTTPS=",
+		"HTTP_",
+		"PATH_INFO=",
+		"PATH_TRANS",
+		"QUERY_",
+		"REDIRECT_",
+		"REMOTE_",
+		"REQUEST_",
+		"SCRIPT_",
+		"SERVER_",
+		"SSL_",
+		"UNIQUE_ID=",
+		"AUTH_USER=",
+		"AUTH_PASSWORD=",
+		"LISTEN_PID=",
+		"LISTEN_FDS=",
+		"LISTEN_FDNAMES=",
+	};
+	size_t i;
 
-	text_format(path, sizeof(path), "PATH=%s",
-		    own ? own : "/usr/local/bin:/usr/bin:/bin");
+	/* Its own, of FastCGI 1.0 §3.2. */
+	if (strncmp(pair, "FCGI_WEB_SERVER_ADDRS=", 22) == 0)
+		return false;
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (strncmp(pair, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+static char **own_environment(void)
+{
+	size_t count = 0;
+	size_t kept = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	list = malloc((count + 1) * sizeof(*list));
+	for (count = 0; list && environ[count]; count++)
+		if (!is_of_request(environ[count]))
+			list[kept++] = environ[count];
+	if (list)
+		list[kept] = NULL;
 	return list;
 }
 
-/* In the new process; a failure goes to the pipe as errno. */
-static _Noreturn void become(int listening, int report)
+static void close_on_exec(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	int fd;
+
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+#endif
+	for (fd = 3; fd < FDS_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Whether a process that stays may keep our stderr: whoever reads the other
+ * end of a pipe waits until everybody has closed it. */
+static bool may_keep_stderr(void)
+{
+	struct stat st;
+
+	if (wish.once || wish.supervise)
+		return true;
+	return fstat(STDERR_FILENO, &st) == 0 && !S_ISFIFO(st.st_mode) &&
+	       !S_ISSOCK(st.st_mode);
+}
+
+static int set_files(int socket)
+{
+	int null;
+
+	if (dup2(socket, FCGI_LISTENSOCK_FILENO) < 0)
+		return -1;
+	if (may_keep_stderr())
+		return dup2(STDERR_FILENO, STDOUT_FILENO);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return -1;
+	return dup2(null, STDERR_FILENO);
+}
+
+/* In the new process: becomes the application, or tells errno. */
+static _Noreturn void become(int socket, int report, char **environment)
+{
+	char *const argv[] = {wish.app, NULL};
 	sigset_t none;
+	ssize_t ignored;
 	int error;
 
-	sigaction(SIGPIPE, &action, NULL);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (null >= 0 && dup2(listening, 0) == 0 && dup2(null, 1) == 1 &&
-	    (!wish.in_cgi || dup2(null, 2) == 2)) {
-		setsid();
-		execvpe(wish.app[0], wish.app, clean_environment());
+	if (wish.once)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setsid();
+	if (set_files(socket) >= 0) {
+		close_on_exec();
+		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
+			  NULL);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execvpe(wish.app, argv, environment);
 	}
 	error = errno;
-	if (write(report, &error, sizeof(error)) < 0)
-		_exit(126);
+	ignored = write(report, &error, sizeof(error));
+	(void)ignored;
 	_exit(127);
 }
 
 /* Starts one copy; returns its pid, or -1 and errno. */
-static pid_t start_copy(int listening)
+static pid_t spawn(int socket)
 {
-	int report[2];
-	int error = 0;
-	pid_t pid;
-	ssize_t n;
+	char **environment = own_environment();
+	int report[2] = {-1, -1};
+	int error = ENOMEM;
+	pid_t pid = -1;
 
-	if (pipe2(report, O_CLOEXEC) < 0)
-		return -1;
-	pid = fork();
+	if (environment && pipe2(report, O_CLOEXEC) == 0)
+		pid = fork();
 	if (pid == 0)
-		become(listening, report[1]);
-	close(report[1]);
-	do
-		n = pid < 0 ? 0 : read(report[0], &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	close(report[0]);
-	if (n != sizeof(error))
-		return pid;
-	waitpid(pid, NULL, 0);
+		become(socket, report[1], environment);
+	if (pid < 0)
+		error = errno;
+	free(environment);
+	if (report[1] >= 0)
+		close(report[1]);
+	/* It ends without a byte when the application has been executed. */
+	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	if (report[0] >= 0)
+		close(report[0]);
 	errno = error;
-	return -1;
+	return pid;
 }
 
-static void remove_all(void)
+static void pause_for(long ms)
 {
-	int i;
+	struct timespec time = {.tv_sec = ms / 1000,
+				.tv_nsec = ms % 1000 * 1000000};
 
-	for (i = 0; i < listener_count; i++)
-		listen_remove(&listeners[i]);
+	nanosleep(&time, NULL);
 }
 
-static void end_copies(void)
+void start_end(pid_t pid)
 {
-	int i;
+	int64_t end = patience_in(END_WAIT_MS);
 
-	for (i = 0; i < COPIES_MAX; i++)
-		if (copies[i] > 0)
-			kill(copies[i], SIGTERM);
+	kill(-pid, SIGTERM);
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (patience_until(end) == 0) {
+			kill(-pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			return;
+		}
+		pause_for(PAUSE_MS);
+	}
+	/* What it has started itself. */
+	kill(-pid, SIGKILL);
 }
 
-static _Noreturn void cannot_start(const char *why)
+/* --- All copies */
+
+static void describe_end(int status, char *text, size_t size)
 {
-	char what[300];
-
-	end_copies();
-	remove_all();
-	text_format(what, sizeof(what), "%.250s does not start", wish.app[0]);
-	fault(EXIT_CONNECT, what, why);
-}
-
-static int find_copy(pid_t pid)
-{
-	int i;
-
-	for (i = 0; i < wish.copies; i++)
-		if (copies[i] == pid)
-			return i;
-	return -1;
-}
-
-static const char *say(int status)
-{
-	static char text[80];
-
 	if (WIFSIGNALED(status))
-		text_format(text, sizeof(text),
-			    "it was killed by signal %d (%s)", WTERMSIG(status),
-			    strsignal(WTERMSIG(status)));
+		text_format(text, size, "signal %d", WTERMSIG(status));
 	else
-		text_format(text, sizeof(text), "it ended with exit status %d",
-			    WEXITSTATUS(status));
-	return text;
+		text_format(text, size, "exit status %d", WEXITSTATUS(status));
 }
 
-/* An application that dies at once is not one that runs. */
-static void settle(void)
+static int fail_to_run(struct outcome *outcome)
 {
-	const struct timespec pause = {.tv_nsec = LOOK_MS * 1000000L};
-	int waited;
+	return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
+			    "start: %s: cannot be run: %s", wish.app,
+			    strerror(errno));
+}
+
+/* Whether a copy still runs; if not, the outcome says how it ended. */
+static bool is_running(pid_t pid, struct outcome *outcome)
+{
+	char how[40];
 	int status;
 
-	for (waited = 0; waited < SETTLE_MS; waited += LOOK_MS) {
-		pid_t pid = waitpid(-1, &status, WNOHANG);
-		int i = pid > 0 ? find_copy(pid) : -1;
-
-		if (i >= 0) {
-			copies[i] = 0;
-			cannot_start(say(status));
-		}
-		nanosleep(&pause, NULL);
-	}
+	if (waitpid(pid, &status, WNOHANG) != pid)
+		return true;
+	describe_end(status, how, sizeof(how));
+	outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
+		     "start: %s: ended at once with %s", wish.app, how);
+	return false;
 }
 
-static void start_copies(void)
+static void end_copies(struct copies *copies)
+{
+	long i;
+	int j;
+
+	for (j = 0; j < copies->sockets; j++)
+		listen_remove(&copies->listeners[j]);
+	for (i = 0; i < copies->count; i++)
+		if (copies->pids[i] > 0)
+			kill(-copies->pids[i], SIGTERM);
+	for (i = 0; i < copies->count; i++)
+		if (copies->pids[i] > 0)
+			start_end(copies->pids[i]);
+}
+
+static void forget(struct copies *copies)
+{
+	int i;
+
+	for (i = 0; i < copies->sockets; i++)
+		close(copies->listeners[i].fd);
+	free(copies->pids);
+	free(copies->begun);
+}
+
+/* Each socket has its share of the copies. */
+static int run_copy(struct copies *copies, long index)
+{
+	int socket = (int)(index % copies->sockets);
+
+	copies->begun[index] = patience_now();
+	copies->pids[index] = spawn(copies->listeners[socket].fd);
+	if (copies->pids[index] > 0)
+		return 0;
+	copies->pids[index] = 0;
+	return -1;
+}
+
+static int watch(struct copies *copies, struct outcome *outcome)
+{
+	int64_t end = patience_in(WATCH_MS);
+	long i;
+
+	while (patience_until(end) > 0) {
+		for (i = 0; i < copies->count; i++) {
+			if (is_running(copies->pids[i], outcome))
+				continue;
+			copies->pids[i] = 0;
+			return -1;
+		}
+		pause_for(PAUSE_MS);
+	}
+	return 0;
+}
+
+static int run_copies(struct copies *copies, struct outcome *outcome)
 {
 	long i;
 
-	for (i = 0; i < wish.copies; i++) {
-		copies[i] = start_copy(listeners[0].fd);
-		if (copies[i] < 0)
-			cannot_start(strerror(errno));
-	}
+	copies->count = wish.copies;
+	/* Loopback has two sockets: none may stay without a copy. */
+	if (copies->count < copies->sockets)
+		copies->count = copies->sockets;
+	copies->pids = calloc((size_t)copies->count, sizeof(*copies->pids));
+	copies->begun = calloc((size_t)copies->count, sizeof(*copies->begun));
+	if (!copies->pids || !copies->begun)
+		die(1, "no memory");
+	for (i = 0; i < copies->count; i++)
+		if (run_copy(copies, i) < 0)
+			return fail_to_run(outcome);
+	return watch(copies, outcome);
 }
 
-static int listen_there(void)
+/* Applications accept without asking whether somebody is there. */
+static int make_blocking(const struct listener *list, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++) {
+		int flags = fcntl(list[i].fd, F_GETFL);
+
+		if (flags < 0 ||
+		    fcntl(list[i].fd, F_SETFL, flags & ~O_NONBLOCK) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int open_sockets(struct copies *copies, const struct addr *addr,
+			struct outcome *outcome)
 {
 	char why[LISTEN_WHY_MAX];
-	struct addr addr;
+	int count = listen_open(addr, &wish.socket, copies->listeners, why);
 
-	addr_parse(&addr, wish.connect);
-	wish.socket.backlog = (int)wish.backlog;
-	listener_count = listen_open(&addr, &wish.socket, listeners, why);
-	if (listener_count < 0 && errno == EADDRINUSE)
-		return -1;
-	if (listener_count < 0)
-		fault(EXIT_CONNECT, "cannot listen", why);
-	return 0;
-}
+	if (count < 0 || make_blocking(copies->listeners, count) < 0) {
+		bool taken = errno == EADDRINUSE;
 
-int start_application(void)
-{
-	if (listen_there() < 0)
-		return -1;
-	start_copies();
-	settle();
-	return 0;
-}
-
-static void restart(pid_t pid, int status, time_t begun)
-{
-	const struct timespec pause = {.tv_sec = RESTART_S};
-	int i = find_copy(pid);
-
-	if (i < 0)
-		return;
-	note("%s[%ld]: %s; started again", wish.app[0], (long)pid, say(status));
-	if (time(NULL) - begun < RESTART_S)
-		nanosleep(&pause, NULL);
-	copies[i] = start_copy(listeners[0].fd);
-	if (copies[i] < 0) {
-		note("%s: cannot be started: %s", wish.app[0], strerror(errno));
-		copies[i] = 0;
+		outcome_fail(outcome, OUTCOME_CANNOT_CONNECT, "start: %s", why);
+		return taken ? START_TAKEN : START_FAILED;
 	}
+	copies->sockets = count;
+	return 0;
 }
 
-int start_and_supervise(void)
+static int begin(struct copies *copies, const struct addr *addr,
+		 struct outcome *outcome)
 {
-	sigset_t handled;
-	time_t begun;
-	int number;
+	int result;
 
-	sigemptyset(&handled);
-	sigaddset(&handled, SIGCHLD);
-	sigaddset(&handled, SIGTERM);
-	sigaddset(&handled, SIGINT);
-	sigaddset(&handled, SIGHUP);
-	sigprocmask(SIG_BLOCK, &handled, NULL);
-	if (start_application() < 0)
-		return -1;
-	begun = time(NULL);
-	for (;;) {
-		int status;
-		pid_t pid;
+	memset(copies, 0, sizeof(*copies));
+	/* Inherited as ignored, it would hide how a copy ends. */
+	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+	result = open_sockets(copies, addr, outcome);
+	if (result < 0)
+		return result;
+	if (run_copies(copies, outcome) == 0)
+		return 0;
+	end_copies(copies);
+	forget(copies);
+	return START_FAILED;
+}
 
-		while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-			restart(pid, status, begun);
-			begun = time(NULL);
+int start_copies(const struct addr *addr, struct outcome *outcome)
+{
+	struct copies copies;
+	int result = begin(&copies, addr, outcome);
+
+	/* From now on only the copies have the socket: when they have gone,
+	 * nobody listens. */
+	if (result == 0)
+		forget(&copies);
+	return result;
+}
+
+/* --- -supervise */
+
+static void restart(struct copies *copies, long index, int status)
+{
+	char how[40];
+
+	describe_end(status, how, sizeof(how));
+	note("%s: %s (process %ld) has ended with %s: starting it again",
+	     wish.name, wish.app, (long)copies->pids[index], how);
+	copies->pids[index] = 0;
+}
+
+static void reap(struct copies *copies)
+{
+	int status;
+	pid_t pid;
+	long i;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < copies->count; i++)
+			if (copies->pids[i] == pid)
+				restart(copies, i, status);
+}
+
+/* Starts what has ended, if it has lived long enough or waited long enough;
+ * returns when to look again, or 0. */
+static int64_t revive(struct copies *copies)
+{
+	int64_t next = 0;
+	long i;
+
+	for (i = 0; i < copies->count; i++) {
+		int64_t due = copies->begun[i] + SHORT_LIFE_MS;
+
+		if (copies->pids[i] > 0)
+			continue;
+		if (due <= patience_now() && run_copy(copies, i) == 0)
+			continue;
+		if (due <= patience_now()) {
+			note("%s: %s: cannot be run: %s", wish.name, wish.app,
+			     strerror(errno));
+			due = copies->begun[i] + SHORT_LIFE_MS;
 		}
-		if (sigwait(&handled, &number) == 0 && number != SIGCHLD)
-			break;
+		next = patience_first(next, due);
 	}
-	end_copies();
-	remove_all();
+	return next;
+}
+
+static void end_as(int number)
+{
+	sigset_t one;
+
+	sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+	sigemptyset(&one);
+	sigaddset(&one, number);
+	raise(number);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+}
+
+/* Waits for a signal, until a moment at the most; returns it, or 0. */
+static int wait_signal(const sigset_t *signals, int64_t until)
+{
+	int left = patience_until(until);
+	struct timespec time = {.tv_sec = left / 1000,
+				.tv_nsec = left % 1000 * 1000000};
+	int number = left < 0 ? sigwaitinfo(signals, NULL)
+			      : sigtimedwait(signals, NULL, &time);
+
+	return number < 0 ? 0 : number;
+}
+
+int start_supervise(const struct addr *addr, struct outcome *outcome)
+{
+	struct copies copies;
+	sigset_t signals;
+	int number = 0;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (begin(&copies, addr, outcome) < 0)
+		return -1;
+	while (number == 0 || number == SIGCHLD) {
+		reap(&copies);
+		number = wait_signal(&signals, revive(&copies));
+	}
+	end_copies(&copies);
+	forget(&copies);
+	end_as(number);
+	return -1;
+}
+
+/* --- -once */
+
+static int make_private(struct addr *addr, char folder[64])
+{
+	const char *parent = getenv("TMPDIR");
+	char path[128];
+
+	if (!parent || !*parent || strlen(parent) > 40)
+		parent = "/tmp";
+	text_format(folder, 64, "%s/cgi-fcgi.XXXXXX", parent);
+	if (!mkdtemp(folder))
+		return -1;
+	text_format(path, sizeof(path), "%s/socket", folder);
+	addr_parse(addr, path);
+	/* The text was this function's own. */
+	addr->text = wish.name;
 	return 0;
 }
 
-void start_once(void)
+/* The connection waits in the backlog before there is anyone to accept it: so
+ * the socket's file can go before the application comes. */
+static int connect_first(struct copies *copies, const struct addr *addr,
+			 struct outcome *outcome)
 {
-	static char path[sizeof(once_folder) + 8];
+	int fd = -1;
 
-	text_format(once_folder, sizeof(once_folder), "/tmp/cgi-fcgi.XXXXXX");
-	if (!mkdtemp(once_folder))
-		fault(1, "no folder for the socket", strerror(errno));
-	text_format(path, sizeof(path), "%s/socket", once_folder);
-	wish.connect = path;
-	wish.copies = 1;
-	atexit(start_end_once);
-	if (start_application() < 0)
-		fault(EXIT_CONNECT, "cannot listen", strerror(errno));
+	if (open_sockets(copies, addr, outcome) == 0) {
+		struct addr own = *addr;
+		struct sockaddr_in in;
+
+		/* Port 0 was an invitation to choose one. */
+		if (addr->port == 0 && !copies->listeners[0].path[0] &&
+		    copies->listeners[0].endpoint.name.ss_family == AF_INET) {
+			memcpy(&in, &copies->listeners[0].endpoint.name,
+			       sizeof(in));
+			own.port = ntohs(in.sin_port);
+		}
+		fd = connect_open(&own, CONNECT_MS, 0, 0, outcome);
+		listen_remove(&copies->listeners[0]);
+	}
+	return fd;
 }
 
-void start_end_once(void)
+int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
 {
-	if (!once_folder[0])
-		return;
-	end_copies();
-	remove_all();
-	rmdir(once_folder);
-	once_folder[0] = '\0';
+	char folder[64] = "";
+	struct copies copies;
+	struct addr own;
+	int fd;
+
+	memset(&copies, 0, sizeof(copies));
+	if (!addr && make_private(&own, folder) < 0)
+		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
+				    "start: a private folder: %s",
+				    strerror(errno));
+	fd = connect_first(&copies, addr ? addr : &own, outcome);
+	if (folder[0])
+		rmdir(folder);
+	if (fd < 0)
+		return -1;
+	*pid = spawn(copies.listeners[0].fd);
+	if (*pid < 0) {
+		fail_to_run(outcome);
+		close(fd);
+		fd = -1;
+	}
+	forget(&copies);
+	return fd;
 }

@@ -3,24 +3,40 @@
 
 #include <sys/types.h>
 
+#include "addr.h"
+#include "listen.h"
+#include "outcome.h"
+
 /*
- * -start: an application's processes, with a listening socket as fd 0
- * (FastCGI 1.0 §2.2).
+ * Starts the application: wish.copies of wish.app, each with the listening
+ * socket as fd 0 (FastCGI 1.0 §2.2) and a session of its own.
  */
 
-/* Listens at -connect ADDR and starts the copies; returns 0 when they run.
- * If somebody listens there already nothing is started: -1 with errno
- * EADDRINUSE. Any other failure ends the process. */
-int start_application(void);
+enum {
+	START_FAILED = -1,
+	START_TAKEN = -2, /* somebody else listens there already */
+};
 
-/* The same, and stays: a copy that ends is started again. */
-int start_and_supervise(void);
+/*
+ * Makes the socket and starts the copies, which survive this process. One that
+ * cannot be run, or ends at once, ends all of them and removes the socket.
+ * Returns 0, or one of the above with the outcome.
+ */
+int start_copies(const struct addr *addr, struct outcome *outcome);
 
-/* -once: starts one copy on a private socket, to which wish.connect is set.
- * It is ended when this process is, at the latest. */
-void start_once(void);
+/* The same, and stays: a copy that ends is started again. Returns only on
+ * failure; TERM, INT and HUP end the copies, remove the socket and end this
+ * process as the signal does. */
+int start_supervise(const struct addr *addr, struct outcome *outcome);
 
-/* Ends what start_once has started and removes its socket. */
-void start_end_once(void);
+/*
+ * Starts one copy for this process alone, at addr or, without one, on a
+ * private socket, and connects to it. No socket file stays; the copy ends with
+ * this process. Returns the connection and *pid, or -1 with the outcome.
+ */
+int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome);
+
+/* Ends what start_once started: TERM, and KILL if that is not enough. */
+void start_end(pid_t pid);
 
 #endif

@@ -1,179 +1,230 @@
 /*
- * trace: what goes over the wire, for people.
+ * trace: shows records. It reads the same bytes that go over the wire with a
+ * reader of its own, so that it shows what is there and not what was meant.
  */
 #include "trace.h"
 
+#include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "bridge.h"
 #include "text.h"
 
-#define SHOWN_MAX 60 /* bytes of a stream's piece */
+#define PRINT_MAX 100 /* of one call of print */
 
-static struct record_reader sent;
-static struct pair_reader pairs[2]; /* received, sent */
-
-static void put(const char *text, size_t n)
+static const char *role_name(unsigned role)
 {
-	if (write(STDERR_FILENO, text, n) < 0)
-		return;
+	static const char *const names[] = {"?", "responder", "authorizer",
+					    "filter"};
+
+	return names[role < sizeof(names) / sizeof(names[0]) ? role : 0];
 }
 
-/* Printable as it is, the rest as in C; returns the length. */
-static size_t escape(char *out, size_t room, const unsigned char *bytes,
-		     size_t n)
-{
-	size_t used = 0;
-	size_t i;
-
-	for (i = 0; i < n && used + 5 < room; i++) {
-		unsigned char c = bytes[i];
-
-		if (c == '\n' || c == '\r' || c == '\t' || c == '\\') {
-			out[used++] = '\\';
-			out[used++] = c == '\n'	  ? 'n'
-				      : c == '\r' ? 'r'
-				      : c == '\t' ? 't'
-						  : '\\';
-		} else if (c >= ' ' && c < 0x7f) {
-			out[used++] = (char)c;
-		} else {
-			used += text_format(out + used, 5, "\\x%02x", c);
-		}
-	}
-	return used;
-}
-
-static size_t say_begin(char *out, size_t room, const struct record *record)
-{
-	static const char *const roles[] = {NULL, "RESPONDER", "AUTHORIZER",
-					    "FILTER"};
-	uint16_t role = record_u16(record->bytes);
-
-	return text_format(
-		out, room, "%s%s",
-		role >= 1 && role <= 3 ? roles[role] : "unknown role",
-		record->bytes[2] & FCGI_KEEP_CONN ? " FCGI_KEEP_CONN" : "");
-}
-
-static size_t say_end(char *out, size_t room, const struct record *record)
+static const char *protocol_name(unsigned status)
 {
 	static const char *const names[] = {
-		"FCGI_REQUEST_COMPLETE", "FCGI_CANT_MPX_CONN",
-		"FCGI_OVERLOADED", "FCGI_UNKNOWN_ROLE"};
-	unsigned char protocol = record->bytes[4];
+		"FCGI_REQUEST_COMPLETE",
+		"FCGI_CANT_MPX_CONN",
+		"FCGI_OVERLOADED",
+		"FCGI_UNKNOWN_ROLE",
+	};
 
-	return text_format(
-		out, room, "appStatus %u %s", record_u32(record->bytes),
-		protocol < 4 ? names[protocol] : "unknown protocolStatus");
+	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "?";
 }
 
-static size_t say_stream(char *out, size_t room, const struct record *record)
+static void flush(struct trace *trace)
 {
-	size_t shown = record->length < SHOWN_MAX ? record->length : SHOWN_MAX;
-	size_t used;
-
-	if (record->content_length == 0)
-		return text_format(out, room, "end of stream");
-	out[0] = '"';
-	used = 1 + escape(out + 1, room - 8, record->bytes, shown);
-	out[used++] = '"';
-	if (shown < record->length) {
-		memcpy(out + used, "...", 3);
-		used += 3;
-	}
-	return used;
+	/* When nobody reads it there is nobody to tell. */
+	if (text_write(STDERR_FILENO, trace->lines, trace->used) < 0)
+		trace->used = 0;
+	trace->used = 0;
 }
 
-static size_t say_content(char *out, size_t room, const struct record *record)
+/* Text that is short and known. */
+static void print(struct trace *trace, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void print(struct trace *trace, const char *format, ...)
 {
-	if (record->type == FCGI_BEGIN_REQUEST && record->length == 8)
-		return say_begin(out, room, record);
-	if (record->type == FCGI_END_REQUEST && record->length == 8)
-		return say_end(out, room, record);
-	return say_stream(out, room, record);
+	va_list args;
+
+	if (trace->used > TRACE_LINES_MAX - PRINT_MAX)
+		flush(trace);
+	va_start(args, format);
+	trace->used += text_vformat(trace->lines + trace->used, PRINT_MAX,
+				    format, args);
+	va_end(args);
 }
 
-/* The pairs of a PARAMS or GET_VALUES record, a line each. */
-static void say_pairs(char direction, const struct record *record)
+/* Nothing of it may move a terminal's cursor. */
+static void print_text(struct trace *trace, const unsigned char *text, size_t n)
 {
-	struct pair_reader *reader = &pairs[direction == '>'];
-	const unsigned char *at = record->bytes;
-	const unsigned char *end = at + record->length;
-	const unsigned char *part;
-	char text[SHOWN_MAX * 4 + 16];
-	size_t n;
+	size_t i;
 
-	for (;;) {
-		size_t used;
+	for (i = 0; i < n; i++) {
+		int c = text[i];
 
-		switch (pair_next(reader, &at, end, &part, &n)) {
-		case PAIR_MORE:
-			return;
-		case PAIR_BEGIN:
-			put("      ", 6);
-			continue;
-		case PAIR_NAME:
-			used = escape(text, sizeof(text), part,
-				      n < SHOWN_MAX ? n : SHOWN_MAX);
-			if (reader->name == 0)
-				text[used++] = '=';
-			break;
-		case PAIR_VALUE:
-			used = escape(text, sizeof(text), part,
-				      n < SHOWN_MAX ? n : SHOWN_MAX);
-			break;
-		default:
-			text[0] = '\n';
-			used = 1;
-		}
-		put(text, used);
+		if (c == '\n')
+			print(trace, "\\n");
+		else if (c == '\r')
+			print(trace, "\\r");
+		else if (c == '\t')
+			print(trace, "\\t");
+		else if (c == '\\')
+			print(trace, "\\\\");
+		else if (c < ' ' || c == 0x7f)
+			print(trace, "\\x%02x", (unsigned)c);
+		else
+			print(trace, "%c", c);
 	}
 }
 
-static bool has_pairs(const struct record *record)
+static void print_lost(struct trace *trace)
 {
-	return record->content_length > 0 &&
-	       (record->type == FCGI_PARAMS ||
-		record->type == FCGI_GET_VALUES ||
-		record->type == FCGI_GET_VALUES_RESULT);
+	if (trace->lost > 0)
+		print(trace, " ... (%llu bytes more)", trace->lost);
+	print(trace, "\n");
 }
 
-static void say(char direction, const struct record *record)
+static void print_head(struct trace *trace, const struct record *record)
 {
 	const char *name = record_type_name(record->type);
-	char line[SHOWN_MAX * 4 + 128];
 	char number[24];
-	size_t used;
 
-	text_format(number, sizeof(number), "type %u", record->type);
-	used = text_format(line, sizeof(line), "%c %-22s id %-5u %5u%s ",
-			   direction, name ? name : number, record->id,
-			   record->content_length,
-			   record->padding_length ? "+" : " ");
-	if (!has_pairs(record))
-		used += say_content(line + used, sizeof(line) - used - 1,
-				    record);
-	line[used++] = '\n';
-	if (record->first)
-		put(line, used);
-	if (has_pairs(record))
-		say_pairs(direction, record);
+	if (!name) {
+		text_format(number, sizeof(number), "type %u", record->type);
+		name = number;
+	}
+	print(trace, "%c %-22s id %-5u %5u", trace->arrow, name, record->id,
+	      record->content_length);
+	if (record->padding_length > 0)
+		print(trace, "+%u", record->padding_length);
 }
 
-void trace_sent(const unsigned char *bytes, size_t n)
+/* BEGIN_REQUEST, END_REQUEST and UNKNOWN_TYPE. */
+static void print_body(struct trace *trace, const struct record *record)
 {
+	const unsigned char *b = record->bytes;
+
+	if (record->length < 8)
+		print(trace, "  too short\n");
+	else if (record->type == FCGI_BEGIN_REQUEST)
+		print(trace, "  role %s, flags %u\n", role_name(record_u16(b)),
+		      b[2]);
+	else if (record->type == FCGI_END_REQUEST)
+		print(trace, "  appStatus %u, %s\n", record_u32(b),
+		      protocol_name(b[4]));
+	else
+		print(trace, "  type %u\n", b[0]);
+}
+
+static void keep(struct trace *trace, const unsigned char *bytes, size_t n,
+		 size_t room)
+{
+	size_t part = room - trace->kept;
+
+	if (part > n)
+		part = n;
+	memcpy(trace->text + trace->kept, bytes, part);
+	trace->kept += part;
+	trace->lost += n - part;
+}
+
+static void print_pair(struct trace *trace)
+{
+	print(trace, "    ");
+	print_text(trace, trace->text, trace->name);
+	print(trace, "=");
+	print_text(trace, trace->text + trace->name, trace->kept - trace->name);
+	print_lost(trace);
+}
+
+static void take_pairs(struct trace *trace, const unsigned char *bytes,
+		       size_t n)
+{
+	const unsigned char *end = bytes + n;
+	const unsigned char *part;
+	enum pair_result result;
+	size_t length;
+
+	while ((result = pair_next(&trace->pairs, &bytes, end, &part,
+				   &length)) != PAIR_MORE) {
+		if (result == PAIR_BEGIN) {
+			trace->kept = trace->name = 0;
+			trace->lost = 0;
+		} else if (result == PAIR_NAME) {
+			keep(trace, part, length, TRACE_VALUE_MAX);
+			trace->name = trace->kept;
+		} else if (result == PAIR_VALUE) {
+			keep(trace, part, length,
+			     trace->name + TRACE_VALUE_MAX);
+		} else {
+			print_pair(trace);
+		}
+	}
+}
+
+static bool has_pairs(uint8_t type)
+{
+	return type == FCGI_PARAMS || type == FCGI_GET_VALUES ||
+	       type == FCGI_GET_VALUES_RESULT;
+}
+
+static bool has_body(uint8_t type)
+{
+	return type == FCGI_BEGIN_REQUEST || type == FCGI_END_REQUEST ||
+	       type == FCGI_UNKNOWN_TYPE;
+}
+
+static void take_piece(struct trace *trace, const struct record *record)
+{
+	if (has_body(record->type)) {
+		print_head(trace, record);
+		print_body(trace, record);
+	} else if (has_pairs(record->type)) {
+		if (record->first) {
+			print_head(trace, record);
+			print(trace, "\n");
+		}
+		take_pairs(trace, record->bytes, record->length);
+	} else {
+		if (record->first)
+			trace->kept = trace->lost = 0;
+		keep(trace, record->bytes, record->length, TRACE_TEXT_MAX);
+		if (!record->last)
+			return;
+		print_head(trace, record);
+		print(trace, trace->kept > 0 ? "  " : "");
+		print_text(trace, trace->text, trace->kept);
+		print_lost(trace);
+	}
+}
+
+void trace_open(struct trace *trace, char arrow)
+{
+	trace->arrow = arrow;
+	if (!arrow)
+		return;
+	memset(trace, 0, sizeof(*trace));
+	trace->arrow = arrow;
+}
+
+void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n)
+{
+	const unsigned char *end = bytes + n;
 	const unsigned char *at = bytes;
 	struct record record;
+	enum record_result result;
 
-	while (wish.trace &&
-	       record_next(&sent, &at, bytes + n, &record) == RECORD_PIECE)
-		say('>', &record);
-}
-
-void trace_received(const struct record *record)
-{
-	if (wish.trace)
-		say('<', record);
+	if (!trace->arrow)
+		return;
+	while ((result = record_next(&trace->records, &at, end, &record)) ==
+	       RECORD_PIECE)
+		take_piece(trace, &record);
+	if (result == RECORD_BAD) {
+		print(trace, "%c not FastCGI\n", trace->arrow);
+		trace->arrow = 0;
+	}
+	flush(trace);
 }

@@ -5,12 +5,31 @@
 
 #include "record.h"
 
-/* -trace: records in words on stderr, one a line, '>' sent and '<' received. */
+/*
+ * -trace: what goes over the wire, in words, on stderr: a line a record, the
+ * variables of a record on indented lines below it. It is fed with the bytes
+ * of one direction as they are sent or received, in pieces of any size.
+ */
 
-/* Whole records as they are sent; a record may come in several calls. */
-void trace_sent(const unsigned char *bytes, size_t n);
+#define TRACE_TEXT_MAX	256  /* bytes of a stream's content that are shown */
+#define TRACE_VALUE_MAX 4096 /* bytes of a name, and of a value */
+#define TRACE_LINES_MAX 4096 /* that are written at once */
 
-/* A piece of a record as it is received. */
-void trace_received(const struct record *record);
+struct trace {
+	char arrow; /* '>' sent, '<' received; 0: nothing is printed */
+	struct record_reader records;
+	struct pair_reader pairs;
+	size_t kept;		 /* of the record's content, or of a pair */
+	size_t name;		 /* where the pair's value begins in text */
+	unsigned long long lost; /* bytes of it that are not shown */
+	unsigned char text[2 * TRACE_VALUE_MAX];
+	size_t used;
+	char lines[TRACE_LINES_MAX];
+};
+
+/* Without an arrow the trace prints nothing. */
+void trace_open(struct trace *trace, char arrow);
+
+void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n);
 
 #endif

@@ -1,0 +1,39 @@
+/*
+ * outcome: notes how it ended. A failure goes up as a value, so that only
+ * bridge.c speaks to the user and only it knows of CGI replies.
+ */
+#include "outcome.h"
+
+#include <stdarg.h>
+
+#include "text.h"
+
+int outcome_fail(struct outcome *outcome, enum outcome_status status,
+		 const char *format, ...)
+{
+	va_list args;
+
+	if (outcome->text[0])
+		return -1;
+	outcome->status = (int)status;
+	va_start(args, format);
+	text_vformat(outcome->text, sizeof(outcome->text), format, args);
+	va_end(args);
+	return -1;
+}
+
+const char *outcome_reply(const struct outcome *outcome)
+{
+	if (outcome->http == 503)
+		return "503 Service Unavailable";
+	switch (outcome->status) {
+	case OUTCOME_USAGE:
+	case OUTCOME_BODY:
+		/* The client's request is at fault. */
+		return "400 Bad Request";
+	case OUTCOME_TIME_OVER:
+		return "504 Gateway Timeout";
+	default:
+		return "502 Bad Gateway";
+	}
+}

@@ -1,0 +1,164 @@
+/*
+ * query: the one conversation with an application that is no request.
+ */
+#include "query.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "record.h"
+#include "text.h"
+#include "trace.h"
+#include "wish.h"
+
+#define QUESTION_MAX 128
+#define LINES_MAX    4096 /* more is not what was asked */
+
+struct query {
+	struct record_reader records;
+	struct pair_reader pairs;
+	struct trace sent;
+	struct trace received;
+	bool came;
+	bool done;
+	size_t used; /* of the lines that are printed at the end */
+	char lines[LINES_MAX];
+};
+
+static size_t put_name(unsigned char *out, const char *name)
+{
+	size_t length = strlen(name);
+	size_t used = pair_lengths(out, (uint32_t)length, 0);
+
+	memcpy(out + used, name, length);
+	return used + length;
+}
+
+/* libfcgi answers only when the next record comes: so it is asked twice. */
+static size_t write_question(unsigned char out[2 * QUESTION_MAX])
+{
+	size_t used = FCGI_HEADER_LEN;
+
+	used += put_name(out + used, "FCGI_MAX_CONNS");
+	used += put_name(out + used, "FCGI_MAX_REQS");
+	used += put_name(out + used, "FCGI_MPXS_CONNS");
+	record_header(out, FCGI_GET_VALUES, FCGI_NULL_REQUEST_ID,
+		      (uint16_t)(used - FCGI_HEADER_LEN), 0);
+	memcpy(out + used, out, used);
+	return 2 * used;
+}
+
+static void put(struct query *query, const void *bytes, size_t n)
+{
+	if (n > LINES_MAX - query->used)
+		n = LINES_MAX - query->used;
+	memcpy(query->lines + query->used, bytes, n);
+	query->used += n;
+}
+
+static void take_pairs(struct query *query, const struct record *record)
+{
+	const unsigned char *at = record->bytes;
+	const unsigned char *end = at + record->length;
+	const unsigned char *part;
+	enum pair_result result;
+	size_t length;
+
+	while ((result = pair_next(&query->pairs, &at, end, &part, &length)) !=
+	       PAIR_MORE) {
+		if (result == PAIR_NAME || result == PAIR_VALUE)
+			put(query, part, length);
+		if (result == PAIR_NAME && query->pairs.name == 0)
+			put(query, "=", 1);
+		if (result == PAIR_END)
+			put(query, "\n", 1);
+	}
+}
+
+static int take(struct query *query, const unsigned char *bytes, size_t n,
+		struct outcome *outcome)
+{
+	const unsigned char *end = bytes + n;
+	struct record record;
+	enum record_result result;
+
+	query->came = true;
+	trace_bytes(&query->received, bytes, n);
+	while (!query->done &&
+	       (result = record_next(&query->records, &bytes, end, &record)) !=
+		       RECORD_MORE) {
+		if (result == RECORD_BAD)
+			return outcome_fail(outcome, OUTCOME_NOT_FASTCGI,
+					    "not FastCGI: the answer is no "
+					    "record of version 1");
+		if (record.type == FCGI_UNKNOWN_TYPE)
+			return outcome_fail(outcome, OUTCOME_NOT_FASTCGI,
+					    "the application does not know "
+					    "FCGI_GET_VALUES");
+		if (record.type != FCGI_GET_VALUES_RESULT)
+			continue;
+		take_pairs(query, &record);
+		query->done = record.last;
+	}
+	return 0;
+}
+
+static int closed(const struct query *query, struct outcome *outcome)
+{
+	if (query->came)
+		return outcome_fail(outcome, OUTCOME_CUT_SHORT,
+				    "cut short: the application closed the "
+				    "connection in its answer");
+	return outcome_fail(outcome, OUTCOME_NOTHING_CAME,
+			    "no answer: the application closed the connection "
+			    "without a byte");
+}
+
+static int receive(struct query *query, int fd, struct patience *patience,
+		   struct outcome *outcome)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	unsigned char block[4096];
+	ssize_t n;
+
+	if (poll(&one, 1, patience_left(patience)) == 0)
+		return outcome_fail(outcome, OUTCOME_TIME_OVER,
+				    "time is over: waited for the answer");
+	n = recv(fd, block, sizeof(block), MSG_DONTWAIT);
+	if (n == 0)
+		return closed(query, outcome);
+	if (n > 0)
+		return take(query, block, (size_t)n, outcome);
+	if (errno == EAGAIN || errno == EINTR)
+		return 0;
+	return outcome_fail(outcome, OUTCOME_RECEIVING, "receiving failed: %s",
+			    strerror(errno));
+}
+
+int query_values(int fd, struct patience *patience, struct outcome *outcome)
+{
+	unsigned char question[2 * QUESTION_MAX];
+	size_t length = write_question(question);
+	struct query query;
+
+	memset(&query, 0, sizeof(query));
+	trace_open(&query.sent, wish.trace ? '>' : 0);
+	trace_open(&query.received, wish.trace ? '<' : 0);
+	patience_moved(patience);
+	/* A new connection takes so few bytes at once. */
+	if (send(fd, question, length, MSG_NOSIGNAL) != (ssize_t)length)
+		return outcome_fail(outcome, OUTCOME_SENDING,
+				    "sending failed: %s", strerror(errno));
+	trace_bytes(&query.sent, question, length);
+	while (!query.done)
+		if (receive(&query, fd, patience, outcome) < 0)
+			return -1;
+	if (text_write(STDOUT_FILENO, query.lines, query.used) < 0)
+		return outcome_fail(outcome, OUTCOME_STDOUT, "stdout: %s",
+				    strerror(errno));
+	return 0;
+}

@@ -1,0 +1,80 @@
+/*
+ * sink: stdout and stderr. Whoever reads them may be slow, or may itself wait
+ * for us to take its body: a write that blocks could wait for ever.
+ */
+#include "sink.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
+#define CAREFUL_MAX 4096 /* PIPE_BUF: fits when poll says so */
+
+static enum sink_kind kind_of(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
+		return SINK_PLAIN;
+	return S_ISSOCK(st.st_mode) ? SINK_SOCKET : SINK_NOWAIT;
+}
+
+static bool cannot_nowait(int error)
+{
+	return error == EOPNOTSUPP || error == ENOSYS || error == EPERM ||
+	       error == EINVAL;
+}
+
+static ssize_t write_nowait(int fd, const void *bytes, size_t n)
+{
+#ifdef SYS_pwritev2
+	struct iovec part = {(void *)(size_t)bytes, n};
+
+	return syscall(SYS_pwritev2, fd, &part, 1L, -1L, -1L, RWF_NOWAIT);
+#else
+	(void)fd, (void)bytes, (void)n;
+	errno = ENOSYS;
+	return -1;
+#endif
+}
+
+static ssize_t write_careful(int fd, const void *bytes, size_t n)
+{
+	struct pollfd one = {.fd = fd, .events = POLLOUT};
+
+	if (poll(&one, 1, 0) == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return write(fd, bytes, n < CAREFUL_MAX ? n : CAREFUL_MAX);
+}
+
+ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
+{
+	ssize_t written;
+
+	if (sink->kind == SINK_UNKNOWN)
+		sink->kind = kind_of(sink->fd);
+	switch (sink->kind) {
+	case SINK_SOCKET:
+		return send(sink->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case SINK_NOWAIT:
+		written = write_nowait(sink->fd, bytes, n);
+		if (written >= 0 || !cannot_nowait(errno))
+			return written;
+		sink->kind = SINK_CAREFUL;
+		return write_careful(sink->fd, bytes, n);
+	case SINK_CAREFUL:
+		return write_careful(sink->fd, bytes, n);
+	default:
+		return write(sink->fd, bytes, n);
+	}
+}

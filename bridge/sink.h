@@ -1,0 +1,29 @@
+#ifndef SINK_H
+#define SINK_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Writes to a descriptor that others share, without blocking and without
+ * touching its flags: O_NONBLOCK would be set for the shell and for every
+ * other process that has the same pipe or terminal.
+ */
+
+enum sink_kind {
+	SINK_UNKNOWN, /* not written to yet */
+	SINK_SOCKET,
+	SINK_PLAIN,   /* a file: write(2) does not wait */
+	SINK_NOWAIT,  /* pwritev2(2) is asked not to wait */
+	SINK_CAREFUL, /* little at a time, and only when poll(2) says so */
+};
+
+struct sink {
+	int fd; /* belongs to the caller */
+	enum sink_kind kind;
+};
+
+/* As write(2); -1 with EAGAIN when it would wait: poll for POLLOUT then. */
+ssize_t sink_write(struct sink *sink, const void *bytes, size_t n);
+
+#endif

@@ -1,0 +1,255 @@
+/*
+ * source: the bodies of a request. FastCGI applications want CONTENT_LENGTH
+ * before the first byte (RFC 3875 §4.1.2): what has no length yet is taken in
+ * first, into a file without a name, so that memory stays flat.
+ */
+#include "source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "text.h"
+#include "wish.h"
+
+#define NUMBER_MAX 24
+
+static int open_temporary(void)
+{
+	const char *folder = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	if (!folder || !*folder)
+		folder = "/tmp";
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
+	if (fd >= 0 ||
+	    (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	/* This file system makes no file without a name. */
+	text_format(path, sizeof(path), "%s/cgi-fcgi.XXXXXX", folder);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+/* Reads when there is something to read; -1 with ETIME when time is over. */
+static ssize_t read_in_time(int fd, void *bytes, size_t n,
+			    const struct patience *patience)
+{
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	ssize_t got = -1;
+
+	while (got < 0) {
+		int ready = poll(&one, 1, patience_left(patience));
+
+		if (ready == 0) {
+			errno = ETIME;
+			return -1;
+		}
+		got = read(fd, bytes, n);
+		if (got < 0 && errno != EINTR && errno != EAGAIN)
+			return -1;
+	}
+	return got;
+}
+
+static int write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(fd, bytes, n);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return -1;
+		bytes += written;
+		n -= (size_t)written;
+	}
+	return 0;
+}
+
+/* Copies from to its end into to; returns the number of bytes, or -1. */
+static int64_t copy(int from, int to, struct patience patience)
+{
+	char block[32768];
+	int64_t total = 0;
+	ssize_t n;
+
+	while ((n = read_in_time(from, block, sizeof(block), &patience)) > 0) {
+		if (write_all(to, block, (size_t)n) < 0)
+			return -1;
+		total += n;
+		patience_moved(&patience);
+	}
+	return n < 0 ? -1 : total;
+}
+
+/* Takes all of the source in; from then on it is a file of a known length. */
+static int take_in(struct source *source, const struct patience *patience,
+		   struct outcome *outcome)
+{
+	int file = open_temporary();
+
+	if (file < 0)
+		return outcome_fail(outcome, OUTCOME_BODY,
+				    "%s: a temporary file in $TMPDIR or /tmp: "
+				    "%s",
+				    source->name, strerror(errno));
+	source->left = copy(source->fd, file, *patience);
+	if (source->left < 0 && errno == ETIME)
+		return outcome_fail(outcome, OUTCOME_TIME_OVER,
+				    "%s: time is over: its end has not come",
+				    source->name);
+	if (source->left < 0 || lseek(file, 0, SEEK_SET) < 0)
+		return outcome_fail(outcome, OUTCOME_BODY,
+				    "%s: cannot be taken in: %s", source->name,
+				    strerror(errno));
+	if (source->fd != STDIN_FILENO)
+		close(source->fd);
+	source->fd = file;
+	return 0;
+}
+
+/* Opens a file, or stdin for -, and finds out its length. */
+static int open_file(struct source *source, const char *path, struct stat *st,
+		     const struct patience *patience, struct outcome *outcome)
+{
+	off_t at = 0;
+
+	source->name = path;
+	source->fd = STDIN_FILENO;
+	if (strcmp(path, "-") == 0)
+		source->name = "stdin";
+	else
+		source->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (source->fd < 0 || fstat(source->fd, st) < 0)
+		return outcome_fail(outcome, OUTCOME_BODY, "%s: %s", path,
+				    strerror(errno));
+	if (S_ISDIR(st->st_mode))
+		return outcome_fail(outcome, OUTCOME_BODY, "%s: is a folder",
+				    path);
+	/* Files of /proc have a size of 0 and bytes all the same. */
+	if (!S_ISREG(st->st_mode) || st->st_size == 0)
+		return take_in(source, patience, outcome);
+	/* stdin may have been read in part. */
+	if (source->fd == STDIN_FILENO)
+		at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+	if (at < 0 || at > st->st_size)
+		at = st->st_size;
+	source->left = st->st_size - at;
+	return 0;
+}
+
+static void set_number(struct params *params, const char *name,
+		       char text[NUMBER_MAX], int64_t number)
+{
+	text_format(text, NUMBER_MAX, "%lld", (long long)number);
+	params_set(params, name, text);
+}
+
+static int malformed(const char *text, struct outcome *outcome)
+{
+	return outcome_fail(outcome, OUTCOME_USAGE,
+			    "CONTENT_LENGTH: not a number of bytes: %s", text);
+}
+
+/* CONTENT_LENGTH into source->left; 0 bytes if there is none. */
+static int parse_length(struct source *source, const char *text,
+			struct outcome *outcome)
+{
+	const char *p;
+
+	source->left = 0;
+	if (!text)
+		return 0;
+	for (p = text; *p >= '0' && *p <= '9'; p++) {
+		if (source->left > (INT64_MAX - (*p - '0')) / 10)
+			return malformed(text, outcome);
+		source->left = source->left * 10 + (*p - '0');
+	}
+	return *p ? malformed(text, outcome) : 0;
+}
+
+/* Apache's mod_cgi undoes the chunks and leaves the length out. */
+static bool is_chunked(const struct params *params)
+{
+	const char *coding = params_get(params, "HTTP_TRANSFER_ENCODING");
+
+	return coding && strcasecmp(coding, "chunked") == 0;
+}
+
+static int open_body(struct source *source, struct params *params,
+		     const struct patience *patience, struct outcome *outcome)
+{
+	const char *length = params_get(params, "CONTENT_LENGTH");
+	bool given = length && *length;
+	struct stat st;
+
+	source->type = FCGI_STDIN;
+	source->fd = -1;
+	source->left = 0;
+	if (wish.url && !wish.body)
+		return 0;
+	source->fd = STDIN_FILENO;
+	source->name = "stdin";
+	if (wish.body) {
+		if (open_file(source, wish.body, &st, patience, outcome) < 0)
+			return -1;
+		if (!given)
+			set_number(params, "CONTENT_LENGTH", source->length,
+				   source->left);
+	} else if (!given && is_chunked(params)) {
+		if (take_in(source, patience, outcome) < 0)
+			return -1;
+		params_drop(params, "HTTP_TRANSFER_ENCODING");
+		set_number(params, "CONTENT_LENGTH", source->length,
+			   source->left);
+		return 0;
+	}
+	/* What is said counts: a body may be tried too short or too long. */
+	if (given || !wish.body)
+		return parse_length(source, length, outcome);
+	return 0;
+}
+
+static int open_data(struct source *source, struct params *params,
+		     const struct patience *patience, struct outcome *outcome)
+{
+	struct stat st;
+
+	source->type = FCGI_DATA;
+	source->fd = -1;
+	source->left = 0;
+	source->name = "-data";
+	if (!wish.data)
+		return 0;
+	if (open_file(source, wish.data, &st, patience, outcome) < 0)
+		return -1;
+	set_number(params, "FCGI_DATA_LENGTH", source->length, source->left);
+	set_number(params, "FCGI_DATA_LAST_MOD", source->date,
+		   (int64_t)st.st_mtime);
+	return 0;
+}
+
+int source_open(struct source list[SOURCES_MAX], struct params *params,
+		const struct patience *patience, struct outcome *outcome)
+{
+	if (wish.role == FCGI_AUTHORIZER) {
+		/* It decides on a request without its body. */
+		list[0] = (struct source){.type = FCGI_STDIN, .fd = -1};
+		return 1;
+	}
+	if (open_body(&list[0], params, patience, outcome) < 0)
+		return -1;
+	if (wish.role != FCGI_FILTER)
+		return 1;
+	return open_data(&list[1], params, patience, outcome) < 0 ? -1 : 2;
+}
