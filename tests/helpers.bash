@@ -208,8 +208,10 @@ programs_of() {
 # listens SOCKET|PORT
 listens() {
 	case $1 in
-	/*) ss -Hxl | awk -v s="$1" '$5 == s { n = 1 } END { exit !n }' ;;
-	@*) ss -Hxl | awk -v s="$1" '$5 == s { n = 1 } END { exit !n }' ;;
+	/* | @*)
+		ss -Hxl | awk -v s="$1" '$2 == "LISTEN" && $5 == s { n = 1 }
+			END { exit !n }'
+		;;
 	*) ss -Htln "sport = :$1" | grep -q . ;;
 	esac
 }
