@@ -538,6 +538,8 @@ static size_t take(struct request *request, const unsigned char *bytes,
 		/* nginx goes on sending only as long as the reply is held
 		 * back, and it may be the reply that the program waits for. */
 		request_let_wait(request);
+		if (request->state == REQUEST_ENDING)
+			return n;
 		return taken + take(request, bytes + taken, n - taken);
 	case BODY_TAKEN:
 		break;
