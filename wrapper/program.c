@@ -371,11 +371,12 @@ static int set_path_info(struct env *env, const char *path_info)
 static int correct(struct lookup *lookup, struct env *env)
 {
 	char *tail = lookup->asked + lookup->found;
-	const char *sent = env_get(env, "SCRIPT_FILENAME");
+	const char *sent;
 
 	if (*tail && set_path_info(env, tail) < 0)
 		return -1;
 	*tail = '\0';
+	sent = env_get(env, "SCRIPT_FILENAME");
 	if (sent && strcmp(sent, lookup->asked) == 0)
 		return 0;
 	return env_set(env, "SCRIPT_FILENAME", lookup->asked);
