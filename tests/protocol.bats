@@ -332,8 +332,9 @@ no_program() {
 		echo "sum $(echo {1..8})"
 	} >script
 	wire - <script >answers
-	# When the first has all, no other may lag behind by half.
-	awk '{ split($2, part, /[=:]/); if (part[2] < 10000000) exit 1 }' \
+	# When the first has all, no other has been starved. (How even it is
+	# depends on the programs too, on a machine with much to do.)
+	awk '{ split($2, part, /[=:]/); if (part[2] < 2000000) exit 1 }' \
 		answers
 }
 
