@@ -29,7 +29,8 @@ static bool collect(unsigned char *to, uint8_t *have, size_t want,
 {
 	size_t n = shorter(want - *have, (size_t)(end - *input));
 
-	memcpy(to + *have, *input, n);
+	if (n > 0)
+		memcpy(to + *have, *input, n);
 	*input += n;
 	*have = (uint8_t)(*have + n);
 	return *have == want;
