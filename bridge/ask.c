@@ -19,13 +19,23 @@
 
 extern char **environ;
 
+/* Texts that the variables mean: they live as long as the process. */
+struct kept {
+	struct kept *before;
+	char text[];
+};
+
+static struct kept *kept;
+
 static char *allocate(size_t size)
 {
-	char *text = malloc(size);
+	struct kept *one = malloc(sizeof(*one) + size);
 
-	if (!text)
+	if (!one)
 		die(1, "no memory");
-	return text;
+	one->before = kept;
+	kept = one;
+	return one->text;
 }
 
 static char *join(const char *a, const char *b, const char *c)
@@ -75,13 +85,16 @@ static char *decode(const char *path, size_t length)
 /* The application has a working folder of its own. */
 static char *absolute(const char *folder)
 {
+	char *resolved;
 	char *path;
 
 	if (folder[0] == '/')
 		return join(folder, "", "");
-	path = realpath(folder, NULL);
-	if (!path)
+	resolved = realpath(folder, NULL);
+	if (!resolved)
 		opt_usage("-root %s: %s", folder, strerror(errno));
+	path = join(resolved, "", "");
+	free(resolved);
 	return path;
 }
 
