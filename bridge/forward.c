@@ -215,7 +215,7 @@ static void print_failed(struct session *session)
 /* Prints what there is; returns whether all of it is printed. */
 static bool print_more(struct session *session)
 {
-	while (session->printings > 0) {
+	while (session->printings > 0 && !session->over) {
 		struct slice *slice = &session->printing[0];
 		ssize_t n = sink_write(session->printer, slice->bytes,
 				       slice->length);
@@ -309,6 +309,10 @@ static void closed(struct session *session)
 	if (session->send_error)
 		fail(session, OUTCOME_SENDING, "sending failed",
 		     strerror(session->send_error));
+	else if (!session->came && is_sending(session))
+		fail(session, OUTCOME_SENDING, "sending failed",
+		     "the application closed the connection before it had "
+		     "read the request");
 	else if (session->came)
 		fail(session, OUTCOME_CUT_SHORT, "cut short",
 		     "the application closed the connection before "
@@ -332,8 +336,10 @@ static void receive(struct session *session)
 		trace_bytes(&session->received, session->block, (size_t)n);
 		take_records(session);
 	} else if (errno != EAGAIN && errno != EINTR) {
-		fail(session, OUTCOME_RECEIVING, "receiving failed",
-		     strerror(errno));
+		fail(session,
+		     !session->came && is_sending(session) ? OUTCOME_SENDING
+							   : OUTCOME_RECEIVING,
+		     "the connection broke", strerror(errno));
 	}
 }
 

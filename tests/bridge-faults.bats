@@ -1,0 +1,363 @@
+# The bridge, when something is wrong: each failure ends in the time asked, with
+# its exit status and one line that says what happened.
+bats_require_minimum_version 1.5.0
+load helpers
+load bridge
+
+# bounded SECONDS COMMAND...: it must end in that time.
+bounded() {
+	local begin limit=$1 status=0
+	shift
+	begin=$(now_ms)
+	"$@" || status=$?
+	if memory_counts && [ $(($(now_ms) - begin)) -ge $((limit * 1000)) ]
+	then
+		return 99
+	fi
+	return "$status"
+}
+
+ok=('params' 'stdin')
+
+@test "no such socket: 7" {
+	run -7 --separate-stderr url /
+	told 'connect: no socket: there is no such file'
+}
+
+@test "a socket that nobody listens on: 7, and told from one that is not there" {
+	bad hang
+	stop bad KILL
+	run -7 --separate-stderr url /
+	told 'connect: refused: nobody listens on this socket'
+}
+
+@test "a plain file is not a socket: 7" {
+	echo text >"$SOCK"
+	run -7 --separate-stderr url /
+	told 'connect: this is not a socket'
+	[ "$(cat "$SOCK")" = text ]
+}
+
+@test "a socket without permission: 7" {
+	bad hang
+	chmod 600 "$SOCK"
+	local as=()
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --clear-groups)
+	[ "$(id -u)" -eq 0 ] || chmod 000 "$SOCK"
+	run -7 --separate-stderr "${as[@]}" "$CGI_FCGI" -connect "$SOCK" -url /
+	told 'connect: no permission to use this socket'
+}
+
+@test "a datagram socket: 7" {
+	start datagram socat "UNIX-RECV:$SOCK" /dev/null
+	wait_for [ -S "$SOCK" ]
+	run -7 --separate-stderr url /
+	told 'connect: this socket is not a stream socket'
+}
+
+@test "a port that nobody listens on: 7" {
+	ADDR=127.0.0.1:$(free_port)
+	run -7 --separate-stderr url /
+	told 'connect: refused: nobody listens there'
+}
+
+@test "a host that does not exist: 6" {
+	ADDR=no-such-host.invalid:9000
+	run -6 --separate-stderr url /
+	[[ $stderr == "cgi-fcgi: $ADDR: unknown host: "* ]]
+}
+
+@test "a full backlog: 28 after -connect-timeout, and at once when there is room" {
+	bad deaf
+	local i
+	for i in 1 2; do
+		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url /
+	done
+	wait_for eval '[ "$(ss -Hxn src "$SOCK" | wc -l)" -ge 2 ]'
+	run -28 --separate-stderr bounded 5 url / -connect-timeout 0.3
+	told 'connect: time is over: too many connections wait there'
+	# Without a limit of its own, -timeout holds for connecting too.
+	run -28 --separate-stderr bounded 5 url / -timeout 0.3
+	run -28 --separate-stderr bounded 5 url / -max-time 0.3
+	run -28 --separate-stderr bounded 5 url / -retry 0.3 \
+		-connect-timeout 0.1
+}
+
+@test "accepts and stays silent: 28 after -timeout, or after -max-time" {
+	bad hang
+	run -28 --separate-stderr bounded 5 url / -timeout 0.3
+	told 'time is over: waited for the answer (-timeout)'
+	run -28 --separate-stderr bounded 5 url / -max-time 0.3
+	told 'time is over: waited for the answer (-max-time)'
+	run -28 --separate-stderr bounded 5 bridge -timeout 0.3
+}
+
+@test "never accepts, with room in the backlog: 28" {
+	bad deaf
+	run -28 --separate-stderr bounded 5 url / -timeout 0.3
+}
+
+@test "stops in the middle of a header, of a content, of a padding: 28" {
+	local step
+	for step in 'raw \x01\x06\x00' 'head 6 1 100 0' 'head 6 1 0 100'; do
+		bad params stdin "$step" 'hang'
+		run -28 --separate-stderr bounded 5 url / -timeout 0.3
+		stop bad
+	done
+}
+
+@test "closes in the middle of a header, of a content, of a padding: 18" {
+	local step
+	for step in 'raw \x01\x06\x00' 'head 6 1 100 0' 'head 6 1 0 100' \
+		'out Content-Type: text/plain\n\nhalf'; do
+		bad params stdin "$step"
+		run -18 --separate-stderr url /
+		[[ $stderr == *': cut short: '* ]]
+		stop bad
+	done
+}
+
+@test "closes without a byte: 52" {
+	bad params stdin
+	run -52 --separate-stderr url /
+	told 'no answer: the application closed the connection without a byte'
+}
+
+@test "never reads a large body: 28, and the answer's time is not prolonged by the sending" {
+	bad 'await never'
+	head -c 5000000 /dev/zero >body
+	run -28 --separate-stderr bounded 5 url / -body body -timeout 0.3
+	told 'time is over: waited for the application to read the request (-timeout)'
+}
+
+@test "closes without reading a large body: 55" {
+	bad params
+	head -c 5000000 /dev/zero >body
+	run -55 --separate-stderr url / -body body
+	[ -n "$stderr" ]
+}
+
+@test "answers without reading a large body, and closes: the answer counts" {
+	bad params 'out Content-Type: text/plain\n\nenough' 'end 3'
+	head -c 5000000 /dev/zero >body
+	run -3 --separate-stderr url / -body body
+	[ "$output" = enough ]
+	[ -z "$stderr" ]
+}
+
+@test "a connection reset: 56" {
+	ADDR=127.0.0.1:$(free_port)
+	bad_at "$ADDR" params stdin reset
+	run -56 --separate-stderr url /
+	told 'the connection broke: Connection reset by peer'
+}
+
+@test "something that speaks HTTP: 8" {
+	bad 'raw HTTP/1.1 400 Bad Request\n\n'
+	run -8 --separate-stderr url /
+	told 'not FastCGI: the answer is no record of version 1'
+}
+
+@test "garbage, and garbage after good records: 8" {
+	bad params stdin 'raw \x00\xff\x13\x37'
+	run -8 --separate-stderr url /
+	stop bad
+	bad params stdin 'out Content-Type: text/plain\n\nhello' 'raw garbage'
+	run -8 --separate-stderr url /
+	[ "$output" = hello ]
+}
+
+@test "an FCGI_END_REQUEST that is too short: 8" {
+	bad params stdin 'raw \x01\x03\x00\x01\x00\x04\x00\x00\x00\x00\x00\x00'
+	run -8 --separate-stderr url /
+	[[ $stderr == *'protocol error: FCGI_END_REQUEST is too short' ]]
+}
+
+@test "refusals are 69 and named" {
+	local want
+	for want in 1:FCGI_CANT_MPX_CONN 2:FCGI_OVERLOADED 3:FCGI_UNKNOWN_ROLE; do
+		bad params stdin "end 0 ${want%%:*}"
+		run -69 --separate-stderr url /
+		[[ $stderr == *"refused: ${want#*:}"* ]] || return
+		stop bad
+	done
+	bad params stdin 'end 0 77'
+	run -69 --separate-stderr url /
+	[[ $stderr == *'refused: protocolStatus 77' ]]
+}
+
+@test "records of id 0, of another request and of unknown types are passed over" {
+	bad params stdin \
+		'raw \x01\x0b\x00\x00\x00\x08\x00\x00AAAAAAAA' \
+		'raw \x01\x06\x00\x02\x00\x05\x00\x00other' \
+		'raw \x01\x03\x00\x02\x00\x08\x00\x00\x00\x00\x00\x09\x00AAA' \
+		'raw \x01\x63\x00\x01\x00\x05\x03\x00whatsAAA' \
+		'raw \x01\x06\x00\x00\x00\x04\x00\x00zero' \
+		'out Content-Type: text/plain\n\nmine' 'end 4'
+	run -4 --separate-stderr url /
+	[ "$output" = mine ]
+	[ -z "$stderr" ]
+}
+
+@test "endless records of another request, endless padding, endless empty output: 28 after -timeout" {
+	local flood
+	for flood in '6 2 8' '6 1 255' '11 0 0' '99 1 200'; do
+		bad params stdin "flood $flood"
+		run -28 --separate-stderr bounded 5 url / -timeout 0.4
+		stop bad
+	done
+}
+
+@test "an answer that comes in single bytes is whole" {
+	bad params stdin 'split 1' 'out Content-Type: text/plain\n\nslow' \
+		'err said so\n' 'head 7 1 0 7' 'raw 1234567' 'end 9'
+	run -9 --separate-stderr url / -include
+	[ "$output" = $'Content-Type: text/plain\n\nslow' ]
+	[ "$stderr" = 'said so' ]
+}
+
+@test "appStatus is the exit status: 255 as it is, anything larger 255, never 0 by wrapping" {
+	local want
+	for want in 0:0 1:1 255:255 256:255 512:255 4294967295:255; do
+		bad params stdin 'out A: b\n\n' "end ${want%%:*}"
+		run --separate-stderr url /
+		[ "$status" -eq "${want#*:}" ] && [ -z "$stderr" ] || return
+		stop bad
+	done
+}
+
+@test "an answer goes on while the application never ends it: what came is printed, then 28" {
+	bad params stdin 'out A: b\n\nfirst\n' hang
+	run -28 --separate-stderr bounded 5 url / -timeout 0.3
+	[ "$output" = first ]
+}
+
+@test "the connection is closed at once after FCGI_END_REQUEST, though the application keeps it open" {
+	bad params stdin 'out A: b\n\nhello' 'end 0' hang
+	run -0 --separate-stderr bounded 2 url /
+	[ "$output" = hello ]
+	wait_for saw closed
+}
+
+@test "the connection is not half-closed before the answer" {
+	bad params stdin 'await go' 'eof'
+	start asking "$CGI_FCGI" -connect "$SOCK" -url /
+	wait_for saw 'FCGI_STDIN 1 0'
+	touch go
+	# An end of file would show as closed.
+	sleep 0.2
+	run ! saw closed
+	stop asking
+	wait_for saw closed
+}
+
+@test "TERM, INT and HUP end it as a signal does, and close the connection" {
+	local want
+	for want in TERM:143 INT:130 HUP:129; do
+		bad params stdin hang
+		start asking env --default-signal=INT,HUP "$CGI_FCGI" \
+			-connect "$SOCK" -url /
+		wait_for saw 'FCGI_STDIN 1 0'
+		stop asking "${want%%:*}"
+		[ "$STATUS" -eq "${want#*:}" ] || return
+		wait_for saw closed
+		stop bad
+	done
+}
+
+@test "a stdout that nobody reads any more is 23 and closes the connection, though the application is silent" {
+	bad params stdin 'out A: b\n\nfirst\n' hang
+	{
+		url / -timeout 20 2>err || echo $? >status
+	} | head -n 1 >first
+	[ "$(cat first)" = first ]
+	[ "$(cat status)" -eq 23 ]
+	grep -qx "cgi-fcgi: $SOCK: stdout: nobody reads it any more" err
+	wait_for saw closed
+}
+
+@test "a full disk as stdout: 23" {
+	bad params stdin 'out A: b\n\nhello' 'end 0'
+	run -23 --separate-stderr eval 'url / >/dev/full'
+	told 'stdout: No space left on device'
+}
+
+@test "a stderr that nobody reads any more costs messages and nothing else" {
+	bad params stdin 'err gone\n' 'out A: b\n\nhello' 'end 5'
+	exec 7> >(exec true)
+	wait_for eval '! [ -e /proc/$!/fd ]'
+	run -5 eval 'url / 2>&7'
+	exec 7>&-
+	[ "$output" = hello ]
+}
+
+@test "a stderr that nobody reads holds up to -timeout, not for ever" {
+	bad params stdin 'split 65536' "$(printf 'err %04000d' 0)" \
+		'await never'
+	local pad=() i
+	for i in {1..40}; do pad+=("$(printf 'err %04000d' "$i")"); done
+	stop bad
+	bad params stdin "${pad[@]}" 'out A: b\n\nhello' 'end 0'
+	mkfifo pipe
+	exec 7<>pipe
+	run -28 bounded 5 eval 'url / -timeout 0.4 2>&7'
+	exec 7>&-
+}
+
+@test "a body that ends early is aborted, never ended: 26" {
+	bad stdin eof
+	run -26 --separate-stderr eval 'echo hello | env -i CONTENT_LENGTH=100 \
+		"$CGI_FCGI" -connect "$SOCK"'
+	told 'stdin: ended early (94 bytes are missing)'
+	wait_for saw closed
+	saw 'FCGI_ABORT_REQUEST 1 0'
+	run ! saw 'FCGI_STDIN 1 0'
+	saw 'FCGI_STDIN 1 6'
+}
+
+@test "a body file that is not there, or a folder: 26, and nobody is asked" {
+	bad hang
+	run -26 --separate-stderr url / -body nothing
+	told 'nothing: No such file or directory'
+	run -26 --separate-stderr url / -body .
+	told '.: is a folder'
+	[ ! -s seen ]
+}
+
+@test "a malformed, negative or too large CONTENT_LENGTH: 2, and nobody is asked" {
+	bad hang
+	local length
+	for length in x 1x -1 +5 ' 5' 5.0 0x10 99999999999999999999; do
+		run -2 --separate-stderr env -i "CONTENT_LENGTH=$length" \
+			"$CGI_FCGI" -connect "$SOCK"
+		told "CONTENT_LENGTH: not a number of bytes: $length" || return
+	done
+	[ ! -s seen ]
+}
+
+@test "a body that never comes: 28 after -timeout" {
+	bad stdin hang
+	mkfifo pipe
+	exec 7<>pipe
+	run -28 --separate-stderr bounded 5 env -i CONTENT_LENGTH=5 \
+		"$CGI_FCGI" -connect "$SOCK" -timeout 0.3 <&7
+	told 'time is over: waited for the body (-timeout)'
+	run -28 --separate-stderr bounded 5 url / -body - -timeout 0.3 <&7
+	exec 7>&-
+}
+
+@test "-retry waits for an application that comes up, and only so long" {
+	run -7 --separate-stderr bounded 5 url / -retry 0.3
+	start asking "$CGI_FCGI" -connect "$SOCK" -url / -retry 20
+	sleep 0.1
+	bad params stdin 'out A: b\n\nhello' 'end 0'
+	ended asking
+	[ "$STATUS" -eq 0 ]
+	[ "$(cat asking.log)" = hello ]
+}
+
+@test "-retry tries nothing twice once it is connected" {
+	bad params stdin
+	run -52 --separate-stderr bounded 5 url / -retry 10
+	[ "$(grep -c BEGIN seen)" -eq 1 ]
+}

@@ -1,0 +1,280 @@
+# The bridge starts applications: -start, APP, N, -supervise, -once.
+bats_require_minimum_version 1.5.0
+load helpers
+load bridge
+
+teardown() {
+	end_copies
+	end_everything
+}
+
+starting() {
+	"$CGI_FCGI" "$@" 3>&-
+}
+
+@test "-start starts N copies that survive it, with the socket as fd 0" {
+	run -0 --separate-stderr starting -start -connect "$SOCK" "$APP" 3
+	[ -z "$output$stderr" ]
+	[ "$(copies)" -eq 3 ]
+	run -0 url /?there
+	[ "$output" = 'hello there' ]
+	# A waiting whoever reads our output is not kept by them.
+	[ "$(starting -start -connect "$SOCK.2" "$APP" 2>&1)" = '' ]
+}
+
+@test "one copy without N; each in a session of its own, with nothing but its socket" {
+	exec 7</dev/null
+	starting -start -connect "$SOCK" "$APP" 2>/dev/null
+	exec 7<&-
+	local pid
+	pid=$(copy_pids)
+	[ "$(ps -o sid= -p "$pid" | tr -d ' ')" = "$pid" ]
+	[[ $(readlink "/proc/$pid/fd/0") == socket:* ]]
+	[ "$(readlink "/proc/$pid/fd/1")" = /dev/null ]
+	[ "$(fds_of "$pid")" -eq 3 ]
+}
+
+@test "a file as stderr stays the copies' own, a pipe does not" {
+	starting -start -connect "$SOCK" "$APP" 2>messages
+	[ "$(readlink "/proc/$(copy_pids)/fd/2")" = "$PWD/messages" ]
+	end_copies
+	starting -start -connect "$SOCK" "$APP" 2> >(cat)
+	[ "$(readlink "/proc/$(copy_pids)/fd/2")" = /dev/null ]
+}
+
+@test "-start over TCP and on an abstract socket" {
+	local port
+	port=$(free_port)
+	for ADDR in "127.0.0.1:$port" "@cgi-fcgi-start-$port" "[::1]:$port"; do
+		starting -start -connect "$ADDR" "$APP" 2
+		run -0 url /?x
+		[ "$output" = 'hello x' ] || return
+	done
+}
+
+@test ":PORT is loopback of both families, and no copy more than asked for" {
+	local port
+	port=$(free_port)
+	starting -start -connect ":$port" "$APP" 4
+	[ "$(copies)" -eq 4 ]
+	for ADDR in "127.0.0.1:$port" "[::1]:$port" ":$port" \
+		"localhost:$port"; do
+		url /?x | grep -qx 'hello x' || return
+	done
+}
+
+@test "-connect ADDR APP answers whether or not somebody listens, and starts once" {
+	local first
+	first=$(url /?pid "$APP" 2)
+	[ "$(copies)" -eq 2 ]
+	url /?pid "$APP" 2 | grep -qxE '[0-9]+'
+	[ "$(copies)" -eq 2 ]
+	copy_pids | grep -qx "$first"
+}
+
+@test "-connect ADDR APP [N] as a CGI program, fcgi2's form" {
+	run -0 env -i GATEWAY_INTERFACE=CGI/1.1 DO=x REQUEST_METHOD=GET \
+		"$CGI_FCGI" -connect "$SOCK" "$APP" 2 3>&-
+	[[ $output == *'hello x' ]]
+	[ "$(copies)" -eq 2 ]
+}
+
+@test "-bind and -start together connect, and start if nobody listens" {
+	run -0 starting -bind -start -connect "$SOCK" -url /?x "$APP"
+	[ "$output" = 'hello x' ]
+	[ "$(copies)" -eq 1 ]
+}
+
+@test "-bind never starts anything" {
+	run -7 starting -bind -connect "$SOCK" -url /?x "$APP"
+	[ "$(copies)" -eq 0 ]
+	[ ! -e "$SOCK" ]
+}
+
+@test "20 starters at once: one set of copies, 20 answers" {
+	seq 1 20 | xargs -P 20 -I {} "$CGI_FCGI" -connect "$SOCK" \
+		-url '/?number{}' "$APP" 3 >all 2>messages 3>&-
+	[ ! -s messages ]
+	[ "$(sort -u all | grep -c '^hello number')" -eq 20 ]
+	[ "$(copies)" -eq 3 ]
+}
+
+@test "20 starters at once over TCP: one set, 20 answers" {
+	ADDR=127.0.0.1:$(free_port)
+	seq 1 20 | xargs -P 20 -I {} "$CGI_FCGI" -connect "$ADDR" \
+		-url '/?number{}' "$APP" 2 >all 2>messages 3>&-
+	[ ! -s messages ]
+	[ "$(sort -u all | grep -c '^hello number')" -eq 20 ]
+	[ "$(copies)" -eq 2 ]
+}
+
+@test "none of the request's variables is in the copies' environment, others are" {
+	run -0 env -i GATEWAY_INTERFACE=CGI/1.1 QUERY_STRING=own HTTP_X=1 \
+		HTTP_PROXY=evil CONTENT_TYPE=text/x REMOTE_ADDR=1.2.3.4 \
+		SCRIPT_NAME=/x HTTPS=on SERVER_NAME=s REQUEST_METHOD=GET \
+		PATH_INFO=/p PATH="$PATH" LANG=C.UTF-8 PERL5LIB=/lib/mine \
+		FCGI_WEB_SERVER_ADDRS=127.0.0.1 \
+		"$CGI_FCGI" -connect "$SOCK" "$APP" 3>&-
+	tr '\0' '\n' <"/proc/$(copy_pids)/environ" | sort >got
+	printf '%s\n' FCGI_WEB_SERVER_ADDRS=127.0.0.1 LANG=C.UTF-8 \
+		"PATH=$PATH" PERL5LIB=/lib/mine >want
+	diff want got
+}
+
+@test "-start on a live socket is an error and leaves it alone" {
+	starting -start -connect "$SOCK" "$APP"
+	run -7 --separate-stderr starting -start -connect "$SOCK" "$APP" 5
+	told 'start: someone is already listening there'
+	[ "$(copies)" -eq 1 ]
+	url /?x
+}
+
+@test "a stale socket file is replaced" {
+	starting -start -connect "$SOCK" "$APP"
+	end_copies
+	[ -S "$SOCK" ]
+	starting -start -connect "$SOCK" "$APP"
+	url /?x
+}
+
+@test "what is no socket is never touched" {
+	echo mine >"$SOCK"
+	run -7 --separate-stderr starting -start -connect "$SOCK" "$APP"
+	[[ $stderr == *'not a socket'* ]]
+	run -7 --separate-stderr url /?x "$APP"
+	[ "$(cat "$SOCK")" = mine ]
+	[ "$(copies)" -eq 0 ]
+}
+
+@test "an APP that is not there, cannot be run, or ends at once: an error within a second that says so, and no socket stays" {
+	program noexec <<<'#!/bin/sh'
+	chmod 644 noexec
+	program broken <<<'#!/no/such/interpreter'
+	program ends <<<$'#!/bin/sh\nexit 7'
+	program dies <<<$'#!/bin/sh\nkill -SEGV $$'
+	local want begin form
+	for want in 'nothing:cannot be run: No such file' \
+		'noexec:cannot be run: Permission denied' \
+		'broken:cannot be run: No such file' \
+		'ends:ended at once with exit status 7' \
+		'dies:ended at once with signal 11'; do
+		for form in -start '-url /'; do
+			begin=$(now_ms)
+			# Words of an option.
+			# shellcheck disable=SC2086
+			run -7 --separate-stderr starting $form \
+				-connect "$SOCK" "$PWD/${want%%:*}" 2
+			memory_counts && [ $(($(now_ms) - begin)) -gt 1500 ] &&
+				return 1
+			[[ $stderr == "cgi-fcgi: $SOCK: start: $PWD/${want%%:*}: ${want#*:}"* ]] ||
+				return
+			[ ! -e "$SOCK" ] || return
+		done
+	done
+}
+
+@test "one copy of several that dies at once ends all of them" {
+	program second <<-END
+		#!/bin/sh
+		mkdir "$PWD/taken" 2>/dev/null || exit 4
+		exec "$APP"
+	END
+	run -7 --separate-stderr starting -start -connect "$SOCK" "$PWD/second" 3
+	told "start: $PWD/second: ended at once with exit status 4"
+	wait_for copies_are 0
+	[ ! -e "$SOCK" ]
+}
+
+@test "-mode, -owner and -backlog of the socket that -start makes" {
+	local owner
+	owner=$(id -u):$(id -g)
+	[ "$(id -u)" -ne 0 ] || owner=65534:65534
+	starting -start -connect "$SOCK" -mode 0604 -owner "$owner" \
+		-backlog 7 "$APP"
+	[ "$(stat -c '%a %u:%g' "$SOCK")" = "604 $owner" ]
+	[ "$(ss -Hxl src "$SOCK" | awk '{ print $4 }')" -eq 7 ]
+	run -2 starting -start -connect "$SOCK.2" -mode 999 "$APP"
+	run -2 starting -start -connect "$SOCK.2" -owner nobody-at-all "$APP"
+}
+
+@test "-supervise stays and restarts copies that end; TERM ends all and removes the socket" {
+	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$APP" 2
+	wait_for copies_are 2
+	local victim
+	victim=$(copy_pids | head -n 1)
+	kill -KILL "$victim"
+	wait_for eval 'gone "$victim" && copies_are 2'
+	url /?x
+	grep -q "$APP (process $victim) has ended with signal 9: starting it again" \
+		supervisor.log
+	stop supervisor TERM
+	[ "$STATUS" -eq 143 ]
+	[ "$(copies)" -eq 0 ]
+	[ ! -e "$SOCK" ]
+}
+
+@test "a copy that ends again and again is not started in a whirl" {
+	program brief <<-END
+		#!/bin/sh
+		echo started >>"$PWD/starts"
+		sleep 0.3
+	END
+	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$PWD/brief"
+	wait_for eval '[ "$(grep -c . starts)" -ge 3 ]'
+	memory_counts && [ "$(grep -c . starts)" -le 4 ]
+	stop supervisor INT
+}
+
+@test "-once asks one request of an application that lives no longer" {
+	run -0 --separate-stderr starting -once -url '/?x' "$APP"
+	[ "$output" = 'hello x' ]
+	[ -z "$stderr" ]
+	[ "$(copies)" -eq 0 ]
+	run -7 starting -once -url '/?exit=7' "$APP"
+	run -18 --separate-stderr starting -once -url '/?die=3' "$APP"
+	run -0 starting -once -values "$APP"
+	[[ $output == *FCGI_MPXS_CONNS=* ]]
+}
+
+@test "-once leaves nothing, whatever ends it" {
+	export TMPDIR=$PWD/private
+	mkdir private
+	run -28 --separate-stderr starting -once -url '/?sleep=5000' \
+		-timeout 0.3 "$APP"
+	[ "$(copies)" -eq 0 ]
+	local signal
+	for signal in TERM INT KILL; do
+		start asking env --default-signal=INT "$CGI_FCGI" -once \
+			-url '/?sleep=9000' "$APP"
+		wait_for copies_are 1
+		stop asking $signal
+		wait_for copies_are 0
+	done
+	[ -z "$(ls private)" ]
+}
+
+@test "-once with an APP that is not there, or ends without listening" {
+	run -7 --separate-stderr starting -once -url / "$PWD/nothing"
+	[ "$stderr" = "cgi-fcgi: $PWD/nothing: start: $PWD/nothing: cannot be run: No such file or directory" ]
+	run --separate-stderr starting -once -url / /bin/true
+	[ "$status" -eq 52 ] || [ "$status" -eq 55 ] || [ "$status" -eq 56 ]
+}
+
+@test "usage errors: no APP, no number, too many words" {
+	local words
+	while read -r words; do
+		# Words of a command line.
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr starting $words
+		[[ $stderr == *"try 'cgi-fcgi -help'" ]] || return
+	done <<-END
+		-start -connect $SOCK
+		-supervise -connect $SOCK
+		-once -url /
+		-start -connect $SOCK $APP 0
+		-start -connect $SOCK $APP many
+		-start -connect $SOCK $APP 2 more
+		-start -once -connect $SOCK $APP
+	END
+	[ ! -e "$SOCK" ]
+}

@@ -1,0 +1,86 @@
+# What tests of the bridge share, beside helpers: applications to be asked.
+
+# libfcgi's application is built once a file; $APP is its path, each test has a
+# copy of its own so that its processes can be told from others'.
+setup_file() {
+	cc -O1 -o "$BATS_FILE_TMPDIR/app" "$REPO/tests/fcgi/app.c" -lfcgi
+}
+
+setup() {
+	here
+	APP=$BATS_TEST_TMPDIR/app
+	[ ! -e "$BATS_FILE_TMPDIR/app" ] || cp "$BATS_FILE_TMPDIR/app" "$APP"
+}
+
+# bridge [ARG...]: asks what listens on $SOCK (or $ADDR).
+bridge() {
+	"$CGI_FCGI" -connect "${ADDR:-$SOCK}" "$@" 3>&-
+}
+
+# url PATH [ARG...]
+url() {
+	bridge -url "$@"
+}
+
+# app [N]: libfcgi's application on $SOCK.
+app() {
+	start app "$CGI_FCGI" -supervise -connect "${ADDR:-$SOCK}" "$APP" "$@"
+	wait_for listens "${ADDR:-$SOCK}"
+}
+
+# bad STEP...: the misbehaving application (tests/badapp.c) on $SOCK; what it
+# receives is in the file seen.
+bad() {
+	bad_at "$SOCK" "$@"
+}
+
+# bad_at ADDR STEP...
+bad_at() {
+	: >seen
+	start bad "$BUILD/badapp" "$1" seen "${@:2}"
+	case $1 in
+	/*) wait_for listens "$1" ;;
+	*) wait_for listens "${1##*:}" ;;
+	esac
+}
+
+# saw TEXT: whether the bad application's notes have a line that begins so.
+saw() {
+	grep -q -- "^$1" seen
+}
+
+# copies: how many processes of $APP run.
+copies() {
+	copy_pids | wc -l
+}
+
+copy_pids() {
+	local exe
+	for exe in /proc/[0-9]*/exe; do
+		if [ "$(readlink "$exe" 2>/dev/null)" = "$APP" ]; then
+			basename "${exe%/exe}"
+		fi
+	done
+}
+
+copies_are() {
+	[ "$(copies)" -eq "$1" ]
+}
+
+# end_copies: of $APP that -start left running, as it promises.
+end_copies() {
+	local pid
+	for pid in $(copy_pids); do
+		kill "$pid" || :
+	done
+	wait_for copies_are 0
+}
+
+# told TEXT: whether the bridge's one line on stderr ends so; from run with
+# --separate-stderr.
+told() {
+	[ "$stderr" = "cgi-fcgi: ${ADDR:-$SOCK}: $1" ] || {
+		printf 'stderr: %s\n' "$stderr" >&2
+		return 1
+	}
+}
