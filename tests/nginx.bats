@@ -79,6 +79,16 @@ at_nginx() {
 	expect 200 /hello
 }
 
+@test "a body for which the disk has no room is a 507, and the next request is served" {
+	# A limit on the size of files is the disk that anybody can fill.
+	(ulimit -f 1000 && trap '' XFSZ && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	at_nginx 'fastcgi_request_buffering off;' 'client_max_body_size 0;'
+	head -c 3000000 /dev/zero >sent
+	expect 507 /count -H 'Transfer-Encoding: chunked' --data-binary @sent
+	expect 200 /hello
+}
+
 @test "past -max and -queue the client gets a 503 with Retry-After" {
 	export WAIT=$PWD/go
 	wrapper -max 1 -queue 0 -env WAIT

@@ -329,8 +329,9 @@ internal_error() {
 
 @test "-limit bounds what a program may use" {
 	wrapper -limit nofile=77 -limit fsize=1
-	run -0 get "$CGI_C/world"
-	[[ $output == *'nofile=77\n'* ]]
+	run get "$CGI_C/world"
+	# valgrind lets nobody lower the limits that it lives by.
+	[ "${INSTRUMENTED:-}" = valgrind ] || [[ $output == *'nofile=77\n'* ]]
 }
 
 @test "a program that starts children: all of them end with it when it is ended" {

@@ -116,6 +116,41 @@ path_info() {
 	errors
 }
 
+@test "Apache: 503 with Retry-After past -max and -queue, 431 for more variables than a program can have" {
+	export WAIT=$PWD/go
+	# A small stack is a small environment: 128 KiB. (Apache itself leaves
+	# out a variable of 16 KiB; nginx refuses more than 64 KiB in all.)
+	(ulimit -s 256 && wrapper -mode 0666 -max 1 -queue 0 -env WAIT)
+	WRAPPER=$(cat wrapper.pid)
+	at apache
+	stop apache
+	start_apache <<-END
+		LimitRequestFieldSize 200000
+		<FilesMatch "\.cgi">
+			SetHandler "proxy:unix:$SOCK|fcgi://localhost/"
+		</FilesMatch>
+	END
+	curl -sS "$URL/deaf.cgi" >first 3>&- &
+	wait_for has_program
+	expect 503 /hello.cgi -D header
+	grep -qi '^retry-after:' header
+	touch go
+	wait $!
+	grep -q deaf first
+	local i
+	for i in {1..10}; do
+		printf 'X-Large-%s: %s\n' "$i" \
+			"$(head -c 15000 /dev/zero | tr '\0' x)"
+	done >large
+	expect 431 /hello.cgi -H @large
+	run ! grep -q "$BATS_TEST_TMPDIR" body
+	expect 200 /hello.cgi
+}
+
+has_program() {
+	[ -n "$(programs_of "$WRAPPER")" ]
+}
+
 @test "Apache: PATH_INFO" {
 	wrapper -mode 0666
 	at apache
