@@ -1,0 +1,53 @@
+# The manual, -help and the README say the same.
+bats_require_minimum_version 1.5.0
+load helpers
+
+options() {
+	"$CGI_FCGI" -help | sed -n 's/^  -\([a-z-]*\).*/\1/p' | sort -u
+}
+
+# described OPTION: whether the manual has an entry for it.
+described() {
+	grep -qE "^\.It .*Fl $1( |\$)" "$REPO/cgi-fcgi.1"
+}
+
+@test "every option of -help has an entry in the manual" {
+	local option
+	[ "$(options | wc -l)" -gt 40 ]
+	for option in $(options); do
+		described "$option" || {
+			echo "not in the manual: -$option"
+			return 1
+		}
+	done
+}
+
+@test "every option in the manual's lists is one that -help knows" {
+	local option known
+	known=" $(options | tr '\n' ' ')"
+	for option in $(grep -E '^\.It .*Fl ' "$REPO/cgi-fcgi.1" |
+		grep -oE 'Fl [a-z-]+' | cut -d ' ' -f 2 | sort -u); do
+		[[ $known == *" $option "* ]] || {
+			echo "only in the manual: -$option"
+			return 1
+		}
+	done
+}
+
+@test "-help fits a screen of 80 columns" {
+	[ "$("$CGI_FCGI" -help | wc -l)" -le 66 ]
+	[ "$("$CGI_FCGI" -help | awk '{ print length }' | sort -n |
+		tail -n 1)" -le 80 ]
+}
+
+@test "the options that the README shows exist" {
+	local option known
+	known=" $(options | tr '\n' ' ') version help f listen connect "
+	for option in $(grep -E '^    (cgi-fcgi|    )' "$REPO/README.md" |
+		grep -oE ' -[a-z][a-z-]+' | cut -d - -f 2- | sort -u); do
+		[[ $known == *" $option "* ]] || {
+			echo "only in the README: -$option"
+			return 1
+		}
+	done
+}
