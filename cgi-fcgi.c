@@ -3,8 +3,6 @@
  * and nothing of what they do.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +10,7 @@
 
 #include "argfile.h"
 #include "bridge/bridge.h"
+#include "fds.h"
 #include "listen.h"
 #include "log.h"
 #include "opt.h"
@@ -22,23 +21,6 @@
 #ifndef VERSION
 #define VERSION "unknown"
 #endif
-
-/* A descriptor that is opened later must not become stdin or stdout. */
-static void open_standard_files(void)
-{
-	struct pollfd fds[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
-	int fd;
-
-	poll(fds, 3, 0);
-	if (!((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL))
-		return;
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd < 0)
-		die(1, "/dev/null: %s", strerror(errno));
-	close(fd);
-}
 
 #define HELP_MAX 8192
 
@@ -147,7 +129,7 @@ int main(int argc, char **argv)
 {
 	static const char version[] = "cgi-fcgi " VERSION "\n";
 
-	open_standard_files();
+	fds_open_standard();
 	if (argc > 0 && strcmp(base_name(argv[0]), "fcgiwrap") == 0) {
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);

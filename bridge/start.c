@@ -15,22 +15,18 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "connect.h"
+#include "fds.h"
 #include "log.h"
 #include "patience.h"
 #include "text.h"
 #include "wish.h"
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1u << 2)
-#endif
-#define FDS_MAX	      1024 /* looked at on kernels before 5.11 */
-#define WATCH_MS      200  /* a copy that ends sooner has failed */
+#define WATCH_MS      200 /* a copy that ends sooner has failed */
 #define PAUSE_MS      10
 #define END_WAIT_MS   2000 /* between TERM and KILL */
 #define CONNECT_MS    2000
@@ -104,18 +100,6 @@ static char **own_environment(void)
 	return list;
 }
 
-static void close_on_exec(void)
-{
-	int fd;
-
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-#endif
-	for (fd = 3; fd < FDS_MAX; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 /* Whether a process that stays may keep our stderr: whoever reads the other
  * end of a pipe waits until everybody has closed it. */
 static bool may_keep_stderr(void)
@@ -155,7 +139,7 @@ static _Noreturn void become(int socket, int report, char **environment)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	setsid();
 	if (set_files(socket) >= 0) {
-		close_on_exec();
+		fds_hide_inherited();
 		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
 			  NULL);
 		sigprocmask(SIG_SETMASK, &none, NULL);

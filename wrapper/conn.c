@@ -26,11 +26,13 @@
 #define READ_ROUNDS 4	  /* reads a turn: other connections wait too */
 #define SEND_ROUNDS 8	  /* full buffers sent a turn */
 #define SEND_AT	    16384 /* bytes gathered before they are sent */
-#define STALL_MS                                                               \
-	100		/* a program that reads nothing so long must not       \
-			   hold up the other requests of its connection */
-#define LINGER_MS  2000 /* what the server still sends is read so long */
-#define UNSAID_MAX 1024 /* requests while the server does not read */
+#define UNSAID_MAX  1024  /* requests while the server does not read */
+
+/* A program that reads nothing so long must not hold up the others. */
+#define STALL_MS 100
+
+/* What the server still sends after the last reply is read so long. */
+#define LINGER_MS 2000
 
 struct conn {
 	struct conn *next;

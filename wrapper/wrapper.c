@@ -5,13 +5,12 @@
 #include "wrapper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "launch.h"
 #include "listen.h"
 #include "log.h"
@@ -23,11 +22,6 @@
 #include "shared.h"
 #include "text.h"
 #include "workers.h"
-
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1u << 2)
-#endif
-#define FDS_INHERITED_MAX 1024 /* looked at on kernels before 5.11 */
 
 struct settings set;
 
@@ -397,24 +391,11 @@ static void settle_paths(void)
 		     set.spool, strerror(errno));
 }
 
-/* What whoever starts us left open is not for programs. */
-static void close_on_exec(void)
-{
-	int fd;
-
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-#endif
-	for (fd = 3; fd < FDS_INHERITED_MAX; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 static void start_up(void)
 {
 	const char *bad;
 
-	close_on_exec();
+	fds_hide_inherited();
 	set.web_server_addrs = getenv("FCGI_WEB_SERVER_ADDRS");
 	bad = peers_init();
 	if (bad)

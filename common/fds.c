@@ -1,0 +1,49 @@
+/*
+ * fds: a clean table of descriptors to begin with.
+ */
+#include "fds.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "log.h"
+
+#define INHERITED_MAX 1024 /* looked at on kernels before 5.11 */
+
+#ifndef SYS_close_range
+#define SYS_close_range 436
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1u << 2)
+#endif
+
+void fds_open_standard(void)
+{
+	struct pollfd fds[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+	int fd;
+
+	/* One call where all is as it should be, which is nearly always. */
+	poll(fds, 3, 0);
+	if (!((fds[0].revents | fds[1].revents | fds[2].revents) & POLLNVAL))
+		return;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		die(1, "/dev/null: %s", strerror(errno));
+	close(fd);
+}
+
+void fds_hide_inherited(void)
+{
+	int fd;
+
+	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	for (fd = 3; fd < INHERITED_MAX; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}

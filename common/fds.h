@@ -1,0 +1,15 @@
+#ifndef FDS_H
+#define FDS_H
+
+/*
+ * The descriptors that whoever starts us left open, or closed.
+ */
+
+/* Opens those of 0 to 2 that are closed: a socket must not become stdout.
+ * Ends the process if it cannot. */
+void fds_open_standard(void);
+
+/* Marks all from 3 on close-on-exec: they are not for what we start. */
+void fds_hide_inherited(void);
+
+#endif
