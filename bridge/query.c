@@ -24,6 +24,7 @@ struct query {
 	struct trace sent;
 	struct trace received;
 	bool came;
+	int send_error; /* errno, 0: none */
 	bool done;
 	size_t used; /* of the lines that are printed at the end */
 	char lines[LINES_MAX];
@@ -113,6 +114,10 @@ static int closed(const struct query *query, struct outcome *outcome)
 		return outcome_fail(outcome, OUTCOME_CUT_SHORT,
 				    "cut short: the application closed the "
 				    "connection in its answer");
+	if (query->send_error)
+		return outcome_fail(outcome, OUTCOME_SENDING,
+				    "sending failed: %s",
+				    strerror(query->send_error));
 	return outcome_fail(outcome, OUTCOME_NOTHING_CAME,
 			    "no answer: the application closed the connection "
 			    "without a byte");
@@ -149,11 +154,12 @@ int query_values(int fd, struct patience *patience, struct outcome *outcome)
 	trace_open(&query.sent, wish.trace ? '>' : 0);
 	trace_open(&query.received, wish.trace ? '<' : 0);
 	patience_moved(patience);
-	/* A new connection takes so few bytes at once. */
-	if (send(fd, question, length, MSG_NOSIGNAL) != (ssize_t)length)
-		return outcome_fail(outcome, OUTCOME_SENDING,
-				    "sending failed: %s", strerror(errno));
-	trace_bytes(&query.sent, question, length);
+	/* A new connection takes so few bytes at once. If it does not, the
+	 * application may have said something all the same. */
+	if (send(fd, question, length, MSG_NOSIGNAL) < 0)
+		query.send_error = errno;
+	else
+		trace_bytes(&query.sent, question, length);
 	while (!query.done)
 		if (receive(&query, fd, patience, outcome) < 0)
 			return -1;

@@ -1,0 +1,213 @@
+# The bridge as a CGI program: FastCGI applications behind servers that know
+# only CGI.
+bats_require_minimum_version 1.5.0
+load helpers
+load bridge
+
+# bridge_script ADDR [WORD]...: the file www/cgi-bin/app.cgi, a #! script that
+# asks there. Servers may run as somebody who may not look into the
+# repository: they get a copy of the binary.
+bridge_script() {
+	mkdir -p www/cgi-bin
+	cp "$CGI_FCGI" bin
+	program www/cgi-bin/app.cgi <<-END
+		#!$PWD/bin -f
+		# what is asked, and how long it may take
+		-connect $1
+		${*:2}
+	END
+}
+
+# as_server: everything that a CGI server may run is open to it.
+open_up() {
+	chmod a+rx "$PWD" www www/cgi-bin bin "$APP"
+	chmod 666 "$SOCK" || :
+}
+
+# passes: what every server must bring across.
+passes() {
+	run -0 curl -sS "$URL/cgi-bin/app.cgi?some+words"
+	[ "$output" = 'hello some+words' ]
+	head -c 300000 /dev/urandom >sent
+	if [ -n "${ONE_WAY:-}" ]; then
+		curl -sS "$URL/cgi-bin/app.cgi?sum" --data-binary @sent |
+			grep -q '^300000 '
+	else
+		curl -sS "$URL/cgi-bin/app.cgi?echo" --data-binary @sent |
+			cmp - sent
+	fi
+	expect 404 /cgi-bin/app.cgi?status=404
+	# A query that looks like options adds none.
+	run -0 curl -sS "$URL/cgi-bin/app.cgi?-connect+/no/such/socket"
+	[ "$output" = 'hello -connect+/no/such/socket' ]
+}
+
+# fails: the page when the application is gone.
+fails() {
+	stop app
+	expect 502 /cgi-bin/app.cgi
+	run ! grep -q -e "$PWD" -e "$SOCK" body
+}
+
+@test "behind lighttpd's mod_cgi: pages, bodies, statuses, a failure's page" {
+	app
+	bridge_script "$SOCK"
+	start_lighttpd <<-END
+		server.modules = ("mod_cgi")
+		cgi.assign = (".cgi" => "")
+	END
+	open_up
+	passes
+	fails
+}
+
+@test "behind busybox httpd: pages, bodies, statuses, a failure's page" {
+	app
+	bridge_script "$SOCK"
+	open_up
+	busybox_once() {
+		server busybox busybox httpd -f -p "127.0.0.1:$PORT" -h "$PWD/www"
+	}
+	try_ports busybox_once
+	passes
+	fails
+}
+
+@test "behind mini-httpd: pages, bodies, statuses, a failure's page" {
+	app
+	bridge_script "$SOCK"
+	open_up
+	mini_once() {
+		server mini_httpd mini_httpd -D -h 127.0.0.1 -p "$PORT" \
+			-d "$PWD/www" -c 'cgi-bin/*' -i "$PWD/mini.pid"
+	}
+	try_ports mini_once
+	# It loses a part of what any program prints while it still reads.
+	ONE_WAY=1 passes
+	fails
+}
+
+apache() {
+	APACHE_MODULES=cgid start_apache <<-END
+		ScriptSock $PWD/apache/cgisock
+		ScriptAlias /cgi-bin/ $PWD/www/cgi-bin/
+		Timeout 60
+	END
+}
+
+# mod_cgi belongs to the prefork server.
+apache_prefork() {
+	start_apache <<-END
+		ScriptAlias /cgi-bin/ $PWD/www/cgi-bin/
+		Timeout 60
+	END
+}
+
+@test "behind Apache: pages, bodies, statuses, a failure's page" {
+	app
+	bridge_script "$SOCK"
+	apache
+	open_up
+	passes
+	fails
+}
+
+@test "a chunked upload behind Apache's mod_cgi has its length and every byte" {
+	app
+	bridge_script "$SOCK"
+	apache_modules() {
+		local name
+		for name in mpm_prefork authz_core alias cgi env; do
+			echo "LoadModule ${name}_module /usr/lib/apache2/modules/mod_$name.so"
+		done
+	}
+	apache_prefork
+	open_up
+	head -c 500000 /dev/urandom >sent
+	curl -sS "$URL/cgi-bin/app.cgi?echo" -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent | cmp - sent
+	curl -sS "$URL/cgi-bin/app.cgi?env" -H 'Transfer-Encoding: chunked' \
+		--data-binary @sent | tr '\0' '\n' | grep -qx CONTENT_LENGTH=500000
+	passes
+}
+
+@test "php-fpm behind lighttpd's mod_cgi, by SCRIPT_FILENAME" {
+	start_php_fpm
+	bridge_script "$PHP"
+	# shellcheck disable=SC2016
+	echo '<?php echo "page ", $_GET["q"] ?? $_POST["q"];' >www/page.php
+	program php-bridge <<-END
+		#!/bin/sh
+		SCRIPT_FILENAME=\$DOCUMENT_ROOT\$SCRIPT_NAME exec "$PWD/bin" \
+			-bind -connect "$PHP"
+	END
+	start_lighttpd <<-END
+		server.modules = ("mod_cgi")
+		cgi.assign = (".php" => "$PWD/php-bridge")
+	END
+	chmod a+rx www bin php-bridge
+	chmod 666 "$PHP"
+	[ "$(curl -sS "$URL/page.php?q=one")" = 'page one' ]
+	[ "$(curl -sS "$URL/page.php" -d q=two)" = 'page two' ]
+}
+
+@test "a #! script that starts the application itself, on the first request, once" {
+	bridge_script "$SOCK" "$APP" 2
+	busybox_once() {
+		server busybox busybox httpd -f -p "127.0.0.1:$PORT" -h "$PWD/www"
+	}
+	try_ports busybox_once
+	seq 1 8 | xargs -P 8 -I {} curl -sS --max-time 20 \
+		"$URL/cgi-bin/app.cgi?n{}" >all
+	[ "$(grep -c '^hello n' all)" -eq 8 ]
+	[ "$(copies)" -eq 2 ]
+	end_copies
+}
+
+# fails_as STATUS COMMAND...: the reply of a failure in CGI use.
+fails_as() {
+	printf 'Status: %s\r\nContent-Type: text/plain\r\n\r\n%s\n' "$1" "$1" >want
+	run --separate-stderr env -i GATEWAY_INTERFACE=CGI/1.1 "${@:2}" 3>&-
+	[ -n "$stderr" ] && diff want <(printf '%s\n' "$output")
+}
+
+@test "502, 503, 504 and 400: valid replies that name no path, and the exit status as ever" {
+	local ask=("$CGI_FCGI" -bind -connect "$SOCK")
+	fails_as '502 Bad Gateway' "${ask[@]}"
+	[ "$status" -eq 7 ]
+	bad params stdin 'end 0 2'
+	fails_as '503 Service Unavailable' "${ask[@]}"
+	[ "$status" -eq 69 ]
+	stop bad
+	bad hang
+	fails_as '504 Gateway Timeout' "${ask[@]}" -timeout 0.2
+	[ "$status" -eq 28 ]
+	fails_as '400 Bad Request' CONTENT_LENGTH=x "${ask[@]}"
+	[ "$status" -eq 2 ]
+	fails_as '400 Bad Request' CONTENT_LENGTH=5 "${ask[@]}" </dev/null
+	[ "$status" -eq 26 ]
+	stop bad
+	bad params stdin
+	fails_as '502 Bad Gateway' "${ask[@]}"
+	[ "$status" -eq 52 ]
+	stop bad
+	bad 'raw HTTP/1.1'
+	fails_as '502 Bad Gateway' "${ask[@]}"
+	[ "$status" -eq 8 ]
+	ADDR=no-such-host.invalid:1
+	fails_as '502 Bad Gateway' "$CGI_FCGI" -connect "$ADDR"
+	[ "$status" -eq 6 ]
+	fails_as '502 Bad Gateway' "$CGI_FCGI" -connect "$PWD/new" "$PWD/no-app"
+}
+
+@test "no page after the first byte of an answer, and none in shell use" {
+	bad params stdin 'out Content-Type: text/plain\n\nhalf'
+	run -18 --separate-stderr env -i GATEWAY_INTERFACE=CGI/1.1 "$CGI_FCGI" \
+		-connect "$SOCK"
+	[ "$output" = $'Content-Type: text/plain\n\nhalf' ]
+	run -7 --separate-stderr env -i "$CGI_FCGI" -connect "$PWD/nothing"
+	[ -z "$output" ]
+	run -7 --separate-stderr env -i GATEWAY_INTERFACE=CGI/1.1 "$CGI_FCGI" \
+		-connect "$PWD/nothing" -url /
+	[ -z "$output" ]
+}

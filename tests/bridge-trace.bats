@@ -1,0 +1,87 @@
+# -trace and -values: what goes over the wire, in words.
+bats_require_minimum_version 1.5.0
+load helpers
+load bridge
+
+@test "-trace: a line a record, with direction, type, id, length and content, variables below it" {
+	bad params stdin 'err oops\n' 'out A: b\n\nbody\x01\xff' \
+		'raw \x01\x06\x00\x01\x00\x00\x05\x00AAAAA' 'end 7'
+	printf hello >sent
+	run -7 --separate-stderr bridge -env A=b -url / -trace -body sent \
+		-env $'ODD=tab\tline\n\x1b[1m\\'
+	[ "$output" = $'body\x01\xff' ]
+	grep -av '^    [A-Z_]*=' <<<"$stderr" | grep -av oops$ >got
+	cat >want <<-'END'
+		> FCGI_BEGIN_REQUEST     id 1         8  role responder, flags 0
+		> FCGI_PARAMS            id 1       LEN
+		> FCGI_PARAMS            id 1         0
+		> FCGI_STDIN             id 1         5  hello
+		> FCGI_STDIN             id 1         0
+		< FCGI_STDERR            id 1         5  oops\n
+		< FCGI_STDOUT            id 1        12  A: b\n\nbody\x01ÿ
+		< FCGI_STDOUT            id 1         0+5
+		< FCGI_END_REQUEST       id 1         8  appStatus 7, FCGI_REQUEST_COMPLETE
+	END
+	sed -i 's/ÿ/\xff/' want
+	sed -i 's/^\(> FCGI_PARAMS  *id 1  *\)[1-9][0-9][0-9]$/\1LEN/' got
+	diff -a want got
+	grep -aqF '    A=b' <<<"$stderr"
+	grep -aqF '    ODD=tab\tline\n\x1b[1m\\' <<<"$stderr"
+}
+
+@test "-trace changes neither output nor exit status" {
+	app
+	[ "$(url /?x -trace 2>/dev/null)" = 'hello x' ]
+	run -9 url /?exit=9 -trace
+}
+
+@test "-trace of records that come byte by byte, of large ones and of unknown ones" {
+	bad params stdin 'split 1' 'out A: b\n\nx' \
+		'raw \x01\x63\x00\x07\x00\x02\x00\x00hi' 'split 0' \
+		'fill 65528' 'raw \x01\x0b\x00\x00\x00\x08\x00\x00\x2aAAAAAAA' \
+		'end 0'
+	run -0 --separate-stderr url / -trace
+	[[ $stderr == *'< type 99                id 7         2  hi'* ]]
+	[[ $stderr == *'< FCGI_STDOUT            id 1     65528  xxxx'* ]]
+	[[ $stderr == *'xxx ... (65272 bytes more)'* ]]
+	[[ $stderr == *'< FCGI_UNKNOWN_TYPE      id 0         8  type 42'* ]]
+}
+
+@test "-trace of garbage says that it is none, and of an abort that it was sent" {
+	bad 'raw HTTP/1.1 400'
+	run -8 --separate-stderr url / -trace
+	[[ $stderr == *'< not FastCGI'* ]]
+	stop bad
+	bad stdin eof
+	run -26 --separate-stderr env -i CONTENT_LENGTH=3 "$CGI_FCGI" \
+		-connect "$SOCK" -trace </dev/null
+	[[ $stderr == *'> FCGI_ABORT_REQUEST     id 1         0'* ]]
+}
+
+@test "-values of libfcgi, which answers only when the next record comes" {
+	app
+	run -0 --separate-stderr bridge -values
+	[[ $output == *FCGI_MAX_CONNS=1* && $output == *FCGI_MPXS_CONNS=0* ]]
+	[ -z "$stderr" ]
+}
+
+@test "-values of an application that does not know it, closes, says garbage or nothing" {
+	bad 'raw \x01\x0b\x00\x00\x00\x08\x00\x00\x09AAAAAAA' hang
+	run -8 --separate-stderr bridge -values
+	stop bad
+	bad 'raw \x00'
+	run -8 --separate-stderr bridge -values
+	stop bad
+	bad 'await go'
+	touch go
+	run --separate-stderr bridge -values
+	[[ $status == 5[256] ]]
+	stop bad
+	bad hang
+	run -28 --separate-stderr bridge -values -timeout 0.3
+	stop bad
+	bad 'raw \x01\x0a\x00\x00\x00\x05\x00\x00\x02\x01' \
+		'split 1' 'raw AB1' hang
+	run -0 --separate-stderr bridge -values
+	[ "$output" = AB=1 ]
+}
