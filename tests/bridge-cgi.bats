@@ -29,10 +29,7 @@ passes() {
 	run -0 curl -sS "$URL/cgi-bin/app.cgi?some+words"
 	[ "$output" = 'hello some+words' ]
 	head -c 300000 /dev/urandom >sent
-	if [ -n "${ONE_WAY:-}" ]; then
-		curl -sS "$URL/cgi-bin/app.cgi?sum" --data-binary @sent |
-			grep -q '^300000 '
-	else
+	if [ -z "${NO_BODY:-}" ]; then
 		curl -sS "$URL/cgi-bin/app.cgi?echo" --data-binary @sent |
 			cmp - sent
 	fi
@@ -73,7 +70,7 @@ fails() {
 	fails
 }
 
-@test "behind mini-httpd: pages, bodies, statuses, a failure's page" {
+@test "behind mini-httpd: pages, statuses, a failure's page" {
 	app
 	bridge_script "$SOCK"
 	open_up
@@ -82,8 +79,9 @@ fails() {
 			-d "$PWD/www" -c 'cgi-bin/*' -i "$PWD/mini.pid"
 	}
 	try_ports mini_once
-	# It loses a part of what any program prints while it still reads.
-	ONE_WAY=1 passes
+	# It breaks most connections that bring a body, whatever program it
+	# runs.
+	NO_BODY=1 passes
 	fails
 }
 
