@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,29 +20,11 @@
 
 extern char **environ;
 
-/* Texts that the variables mean: they live as long as the process. */
-struct kept {
-	struct kept *before;
-	char text[];
-};
-
-static struct kept *kept;
-
-static char *allocate(size_t size)
-{
-	struct kept *one = malloc(sizeof(*one) + size);
-
-	if (!one)
-		die(1, "no memory");
-	one->before = kept;
-	kept = one;
-	return one->text;
-}
-
-static char *join(const char *a, const char *b, const char *c)
+static char *join(struct params *params, const char *a, const char *b,
+		  const char *c)
 {
 	size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
-	char *text = allocate(size);
+	char *text = params_text(params, size);
 
 	text_format(text, size, "%s%s%s", a, b, c);
 	return text;
@@ -56,9 +39,9 @@ static int hex(char c)
 }
 
 /* A copy of a URL's path with its %HH undone. */
-static char *decode(const char *path, size_t length)
+static char *decode(struct params *params, const char *path, size_t length)
 {
-	char *text = allocate(length + 1);
+	char *text = params_text(params, length + 1);
 	size_t used = 0;
 	size_t i;
 
@@ -83,17 +66,17 @@ static char *decode(const char *path, size_t length)
 }
 
 /* The application has a working folder of its own. */
-static char *absolute(const char *folder)
+static char *absolute(struct params *params, const char *folder)
 {
 	char *resolved;
 	char *path;
 
 	if (folder[0] == '/')
-		return join(folder, "", "");
+		return join(params, folder, "", "");
 	resolved = realpath(folder, NULL);
 	if (!resolved)
 		opt_usage("-root %s: %s", folder, strerror(errno));
-	path = join(resolved, "", "");
+	path = join(params, resolved, "", "");
 	free(resolved);
 	return path;
 }
@@ -108,7 +91,7 @@ static void add_url(struct params *params)
 {
 	const char *query = strchr(wish.url, '?');
 	size_t length = query ? (size_t)(query - wish.url) : strlen(wish.url);
-	char *path = decode(wish.url, length);
+	char *path = decode(params, wish.url, length);
 	char *root;
 
 	if (path[0] != '/')
@@ -121,11 +104,11 @@ static void add_url(struct params *params)
 		set(params, "SCRIPT_FILENAME", path);
 		return;
 	}
-	root = absolute(wish.root);
+	root = absolute(params, wish.root);
 	for (length = strlen(root); length > 0 && root[length - 1] == '/';)
 		root[--length] = '\0';
 	set(params, "DOCUMENT_ROOT", *root ? root : "/");
-	set(params, "SCRIPT_FILENAME", join(root, "", path));
+	set(params, "SCRIPT_FILENAME", join(params, root, "", path));
 }
 
 static void add_request(struct params *params)
@@ -155,9 +138,10 @@ static void add_request(struct params *params)
 }
 
 /* HTTP_NAME_OF_IT, or the two names without HTTP_ (RFC 3875 §4.1.18). */
-static char *header_name(const char *header, size_t length)
+static char *header_name(struct params *params, const char *header,
+			 size_t length)
 {
-	char *name = allocate(length + sizeof("HTTP_"));
+	char *name = params_text(params, length + sizeof("HTTP_"));
 	size_t i;
 
 	memcpy(name, "HTTP_", 5);
@@ -186,10 +170,10 @@ static void add_header(struct params *params, const char *header, bool again)
 	if (length == 0 || !header[length])
 		opt_usage("-header %s: not 'Name: value'", header);
 	value += strspn(value, " \t");
-	name = header_name(header, length);
+	name = header_name(params, header, length);
 	before = again ? params_get(params, name) : NULL;
 	if (before && strncmp(name, "HTTP_", 5) == 0)
-		value = join(before,
+		value = join(params, before,
 			     strcmp(name, "HTTP_COOKIE") == 0 ? "; " : ", ",
 			     value);
 	params_set(params, name, value);

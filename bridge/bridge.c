@@ -295,30 +295,35 @@ static int reach(const struct addr *addr, const struct patience *patience,
 			    patience->end, outcome);
 }
 
-static void request(const struct addr *addr, struct patience *patience,
-		    pid_t *app, struct outcome *outcome)
+static void ask(const struct addr *addr, struct params *params,
+		struct patience *patience, pid_t *app, struct outcome *outcome)
 {
 	struct source sources[SOURCES_MAX];
-	struct params params = {.list = NULL};
 	struct opening opening;
 	unsigned char *bytes;
-	int count;
-	int fd;
+	int count = source_open(sources, params, patience, outcome);
+	int fd = -1;
 
-	ask_fill(&params);
-	count = source_open(sources, &params, patience, outcome);
-	if (count < 0)
-		return;
-	fd = reach(addr, patience, app, outcome);
+	if (count >= 0)
+		fd = reach(addr, patience, app, outcome);
 	if (fd < 0)
 		return;
-	bytes = params_encode(&params, (unsigned short)wish.role,
+	bytes = params_encode(params, (unsigned short)wish.role,
 			      &opening.length);
 	opening.bytes = bytes;
 	forward(fd, opening, sources, count, patience, outcome);
 	close(fd);
 	free(bytes);
-	free(params.list);
+}
+
+static void request(const struct addr *addr, struct patience *patience,
+		    pid_t *app, struct outcome *outcome)
+{
+	struct params params = {.list = NULL};
+
+	ask_fill(&params);
+	ask(addr, &params, patience, app, outcome);
+	params_free(&params);
 }
 
 static void values(const struct addr *addr, struct patience *patience,

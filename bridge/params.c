@@ -36,6 +36,34 @@ void params_add(struct params *params, const char *name, size_t name_length,
 	param->value_length = strlen(value);
 }
 
+struct params_text {
+	struct params_text *next;
+	char bytes[];
+};
+
+char *params_text(struct params *params, size_t size)
+{
+	struct params_text *text = malloc(sizeof(*text) + size);
+
+	if (!text)
+		die(1, "no memory");
+	text->next = params->texts;
+	params->texts = text;
+	return text->bytes;
+}
+
+void params_free(struct params *params)
+{
+	while (params->texts) {
+		struct params_text *next = params->texts->next;
+
+		free(params->texts);
+		params->texts = next;
+	}
+	free(params->list);
+	params->list = NULL;
+}
+
 static bool is_named(const struct param *param, const char *name, size_t length)
 {
 	return param->name_length == length &&

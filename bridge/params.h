@@ -5,7 +5,8 @@
 
 /*
  * The request's variables, and their way into FCGI_PARAMS records (FastCGI
- * 1.0 §5.2). Names and values are not copied: they live as long as the list.
+ * 1.0 §5.2). Names and values are not copied: they live as long as the list,
+ * as texts that are made for it do.
  */
 
 struct param {
@@ -15,16 +16,22 @@ struct param {
 	size_t value_length;
 };
 
+struct params_text;
+
 struct params {
 	struct param *list;
 	size_t count;
 	size_t room;
+	struct params_text *texts;
 };
 
 /* Appends a variable, whatever there is already. Ends the process if there is
  * no memory, as all of these do. */
 void params_add(struct params *params, const char *name, size_t name_length,
 		const char *value);
+
+/* Room for a text of size bytes that lives as long as the list. */
+char *params_text(struct params *params, size_t size);
 
 /* The variable of that name has this value from now on. */
 void params_set(struct params *params, const char *name, const char *value);
@@ -46,5 +53,7 @@ const char *params_get(const struct params *params, const char *name);
  */
 unsigned char *params_encode(const struct params *params, unsigned short role,
 			     size_t *length);
+
+void params_free(struct params *params);
 
 #endif

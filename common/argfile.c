@@ -86,22 +86,27 @@ static bool take_word(char **p)
 
 char **argfile_read(const char *path, char *name, int *count)
 {
+	/* Kept for as long as the process lives. */
+	static char **words;
 	size_t length;
-	char *p = read_file(path, &length);
-	/* Every word but the last has a blank behind it. */
-	char **words = malloc((length / 2 + 3) * sizeof(*words));
+	char *text = read_file(path, &length);
+	char *p;
 
+	/* Every word but the last has a blank behind it. */
+	words = malloc((length / 2 + 3) * sizeof(*words));
 	if (!words)
 		die(1, "no memory");
-	if (strlen(p) != length)
+	if (strlen(text) != length)
 		opt_usage("-f %s: a NUL byte: not a text", path);
 	words[0] = name;
 	*count = 1;
-	for (p = skip_blanks(p); *p; p = skip_blanks(p)) {
+	for (p = skip_blanks(text); *p; p = skip_blanks(p)) {
 		words[(*count)++] = p;
 		if (!take_word(&p))
 			opt_usage("-f %s: a double quote is not closed", path);
 	}
 	words[*count] = NULL;
+	if (*count == 1)
+		free(text);
 	return words;
 }

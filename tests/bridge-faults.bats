@@ -73,7 +73,7 @@ ok=('params' 'stdin')
 	for i in 1 2; do
 		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url /
 	done
-	wait_for eval '[ "$(ss -Hxn src "$SOCK" | wc -l)" -ge 2 ]'
+	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
 	run -28 --separate-stderr bounded 5 url / -connect-timeout 0.3
 	told 'connect: time is over: too many connections wait there'
 	# Without a limit of its own, -timeout holds for connecting too.
