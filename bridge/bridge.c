@@ -189,6 +189,8 @@ const struct opt bridge_options[] = {
 
 static void check_url(void)
 {
+	if (wish.data && wish.role != FCGI_FILTER)
+		opt_usage("-data goes with -role filter");
 	if (wish.url)
 		return;
 	if (wish.root || wish.method || wish.body || wish.header.count)

@@ -186,13 +186,14 @@ static int explain(const struct addr *addr, int error, struct outcome *outcome)
 
 /* The resolver knows no limit but its own. While it works, SIGALRM is all
  * that can end it. */
+static const char *late_name;
+
 static void resolver_is_late(int number)
 {
-	static const char line[] = "cgi-fcgi: the resolver does not answer\n";
-	ssize_t ignored = write(STDERR_FILENO, line, sizeof(line) - 1);
-
 	(void)number;
-	(void)ignored;
+	/* Nothing in this is unsafe in a signal's handler. */
+	note("%s: connect: time is over: the resolver does not answer",
+	     late_name);
 	_exit(OUTCOME_TIME_OVER);
 }
 
@@ -209,6 +210,7 @@ static int resolve(const struct addr *addr, struct endpoint *list,
 		return addr_resolve(addr, list, why);
 	timer.it_value.tv_sec = left / 1000;
 	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
+	late_name = addr->text;
 	sigaction(SIGALRM, &late, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	count = addr_resolve(addr, list, why);

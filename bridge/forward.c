@@ -79,6 +79,12 @@ static bool is_sending(const struct session *session)
 	       !session->send_error;
 }
 
+/* The application has not been given all of the request. */
+static bool is_unsent(const struct session *session)
+{
+	return session->sources > 0 || is_sending(session);
+}
+
 /* Bytes of a stream are wanted, and there is room for them. */
 static bool wants_body(const struct session *session)
 {
@@ -309,7 +315,7 @@ static void closed(struct session *session)
 	if (session->send_error)
 		fail(session, OUTCOME_SENDING, "sending failed",
 		     strerror(session->send_error));
-	else if (!session->came && is_sending(session))
+	else if (!session->came && is_unsent(session))
 		fail(session, OUTCOME_SENDING, "sending failed",
 		     "the application closed the connection before it had "
 		     "read the request");
@@ -337,8 +343,8 @@ static void receive(struct session *session)
 		take_records(session);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		fail(session,
-		     !session->came && is_sending(session) ? OUTCOME_SENDING
-							   : OUTCOME_RECEIVING,
+		     !session->came && is_unsent(session) ? OUTCOME_SENDING
+							  : OUTCOME_RECEIVING,
 		     "the connection broke", strerror(errno));
 	}
 }
@@ -396,7 +402,8 @@ static void act(struct session *session, const struct pollfd fds[AT_ALL])
 		     "nobody reads it any more");
 	else if (fds[AT_STDOUT].revents || fds[AT_STDERR].revents)
 		take_records(session);
-	if (!session->over && session->printings == 0 && fds[AT_SOCKET].revents)
+	if (!session->over && session->printings == 0 &&
+	    (fds[AT_SOCKET].revents & ~POLLOUT))
 		receive(session);
 	if (!session->over && wants_body(session) && fds[AT_BODY].revents)
 		read_body(session);

@@ -234,6 +234,32 @@ cgi() {
 	[ "$(cat flags)" -eq 0 ]
 }
 
+# old_kernel [ARG...]: the bridge where pwritev2(2) cannot be asked not to wait.
+old_kernel() {
+	strace -qq -o /dev/null -e inject=pwritev2:error=EOPNOTSUPP \
+		"$CGI_FCGI" -connect "$SOCK" "$@" 3>&-
+}
+
+@test "kernels before 6.4, which cannot write to a pipe without waiting: the same" {
+	app
+	old_kernel -url '/?pour=3000000' | { sleep 0.2; wc -c; } >count
+	[ "$(cat count)" -eq 3000000 ]
+	mkfifo out
+	exec 7<>out
+	run -28 eval 'old_kernel -url "/?pour=3000000" -timeout 0.4 >&7'
+	exec 7>&-
+	stop app
+	bad 'fill 150000' stdin 'out done' 'end 0'
+	head -c 3000000 /dev/zero >sent
+	exec 7<>out
+	old_kernel -url / -body sent >&7 &
+	wait_for saw 'FCGI_STDIN 1 0'
+	head -c 150004 <&7 | wc -c >count
+	wait $!
+	exec 7>&-
+	[ "$(cat count)" -eq 150004 ]
+}
+
 @test "sockets as stdin and stdout, as some servers have them" {
 	app
 	head -c 500000 /dev/urandom >sent

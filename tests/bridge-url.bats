@@ -237,6 +237,7 @@ variables() {
 	bad params data 'out A: b\n\nempty' 'end 0'
 	url / -role filter -data /dev/null
 	run -26 url / -role filter -data nothing
+	run -2 url / -data data
 }
 
 @test "our own wrapper as a filter: body and data come out in order" {
