@@ -75,11 +75,15 @@ test:
 	$(MAKE) all helpers
 	CGI_FCGI='$(abspath $(BIN))' BUILD='$(abspath $(B))/tests' tests/run $(T)
 
+# BENCH=full takes longer and means more.
+bench: all
+	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
+
 asan-test valgrind-test check:
 	tests/install
 	tests/$(@:-test=) $(T)
 
 -include $(OBJ:.o=.d) $(HELPERS:=.d)
 
-.PHONY: all static demo install uninstall clean helpers test FORCE \
+.PHONY: all static demo install uninstall clean helpers test bench FORCE \
 	asan-test valgrind-test check

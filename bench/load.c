@@ -497,13 +497,18 @@ static void connection_read(struct connection *connection, size_t most)
 
 /* --- The run */
 
-static void idle_open(void)
+/* Whether there is room for them in time. */
+static bool idle_open(uint64_t end)
 {
 	long i;
 
 	for (i = 0; i < wish.idle; i++)
-		while (dial() < 0)
-			usleep(1000);
+		while (dial() < 0) {
+			if (now() >= end)
+				return false;
+			usleep(REDIAL_MS * 1000);
+		}
+	return true;
 }
 
 static void fill_all(void)
@@ -712,13 +717,15 @@ static void prepare(void)
 
 int main(int argc, char **argv)
 {
-	uint64_t began;
+	uint64_t began, end;
 
 	model_make(options(argc, argv));
 	prepare();
-	idle_open();
+	end = now() + (uint64_t)wish.patience * 1000000000u;
+	if (!idle_open(end))
+		end = 0;
 	began = now();
-	go(began + (uint64_t)wish.patience * 1000000000u);
+	go(end);
 	tell(now() - began);
 	if (wish.linger)
 		sleep((unsigned)wish.linger);
