@@ -121,8 +121,9 @@ cgi() {
 		LC_ALL=C IFS= read -r -t 10 -n 1 got <&8
 		[ "$got" = $c ] || return
 	done
-	exec 7>&- 8<&-
+	exec 7>&-
 	wait $!
+	exec 8<&-
 }
 
 @test "a reply of 1 GiB: every byte, memory flat" {
