@@ -26,7 +26,6 @@
 #include "request.h"
 #include "settings.h"
 #include "shared.h"
-#include "spawn.h"
 #include "status.h"
 
 #define SIGNALS_BATCH 5	    /* as many as there are kinds */
@@ -318,8 +317,6 @@ static void mind_idleness(void)
 
 int serve(struct listener *listeners, int count)
 {
-	if (log_keep() < 0 || spawn_open() < 0)
-		die(1, "no descriptors to start with: %s", strerror(errno));
 	if (loop_open() < 0)
 		die(1, "cannot make the event loop: %s", strerror(errno));
 	raise_files();

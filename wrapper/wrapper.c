@@ -20,6 +20,7 @@
 #include "serve.h"
 #include "settings.h"
 #include "shared.h"
+#include "spawn.h"
 #include "text.h"
 #include "workers.h"
 
@@ -408,6 +409,9 @@ static void start_up(void)
 	else
 		inherit_all();
 	privilege_background();
+	/* Before -chroot, where there may be no /dev/null. */
+	if (log_keep() < 0 || spawn_open() < 0)
+		die(1, "no descriptors to start with: %s", strerror(errno));
 	privilege_drop();
 	settle_paths();
 	if (shared_open((int)set.workers) < 0 || launch_init() < 0)

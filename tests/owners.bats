@@ -1,0 +1,142 @@
+# Who a program runs as, and what it must not be able to run as. As root, with
+# throw-away uids that have no entry in /etc/passwd.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	here
+	[ "$(id -u)" -eq 0 ]
+	U=61234 V=61235
+	mkdir -p site/cgi
+	program site/cgi/who <<-'END'
+		#!/bin/sh
+		printf 'Content-Type: text/plain\n\n'
+		echo "$(id -u) $(id -g) $(id -G)"
+		echo seen >/dev/stderr
+	END
+	chown -R "$U:$U" site/cgi
+}
+
+who() {
+	get "$PWD/site/cgi/${1:-who}"
+}
+
+refused() {
+	run -0 who "${2:-who}"
+	[[ $output == *'Status: 403'* ]] || {
+		echo "not refused: $output"
+		return 1
+	}
+	[[ $output == *"$1"* ]]
+}
+
+@test "-as-owner runs a program with the uid and gid of its file and no other group" {
+	wrapper -as-owner 1000
+	run -0 who
+	[[ $output == *"\\n$U $U $U\\n"* ]]
+	[[ $output == *'STDERR seen'* ]]
+}
+
+@test "-as-owner refuses an owner below MINUID, and root in any case" {
+	wrapper -as-owner 61235
+	refused 'below -as-owner'
+	stop_wrapper
+	chown -R 0:0 site/cgi
+	wrapper -as-owner 1
+	refused 'below -as-owner'
+	chown -R "$U:0" site/cgi
+	refused 'root'
+}
+
+@test "-as-owner refuses a program or folder that others may write, and set-id bits" {
+	wrapper -as-owner 1000
+	local mode
+	for mode in 775 757 777; do
+		chmod $mode site/cgi/who
+		refused 'may write to it'
+	done
+	for mode in 4755 2755; do
+		chmod $mode site/cgi/who
+		refused 'set-user-ID or set-group-ID'
+	done
+	chmod 755 site/cgi/who
+	chmod 777 site/cgi
+	refused 'may write to its folder'
+	chmod 755 site/cgi
+	chown "$V" site/cgi
+	refused 'belongs to someone else'
+	chown "$U" site/cgi
+	run -0 who
+	[[ $output == *"$U $U"* ]]
+}
+
+@test "-as-owner: a link in one's own folder to another's program runs it as its owner, in its folder" {
+	wrapper -as-owner 1000
+	mkdir evil
+	ln -s ../site/cgi/who evil/link
+	chown -hR "$V:$V" evil
+	run -0 get "$PWD/evil/link"
+	[[ $output == *"$U $U"* ]]
+	# One's own program behind a folder swapped to and fro never runs as
+	# anybody but oneself.
+	cp site/cgi/who evil/who
+	chown "$V:$V" evil/who
+	ln -s site/cgi door
+	start swapper sh -c 'while :; do ln -sfn evil door; ln -sfn site/cgi door; done'
+	local i
+	for i in {1..150}; do
+		run -0 get "$PWD/door/who"
+		[[ $output == *"$U $U $U"* || $output == *"$V $V $V"* ||
+			$output == *'Status: 40'* ]] || {
+			echo "$output"
+			return 1
+		}
+	done
+	stop swapper
+}
+
+@test "-as-owner needs root, and does not go with -user" {
+	run -2 "$CGI_FCGI" -listen "$SOCK" -as-owner 1000 -user daemon
+	[[ $output == *-as-owner* ]]
+	run -1 setpriv --reuid "$U" --regid "$U" --clear-groups \
+		"$CGI_FCGI" -listen "@as-owner-$$" -as-owner 1000
+	[[ $output == *root* ]]
+}
+
+@test "-user becomes that user after listening, with no supplementary group" {
+	chmod 755 site site/cgi
+	wrapper -user "$U:$V"
+	run -0 who
+	[[ $output == *"\\n$U $V $V\\n"* ]]
+	[ "$(sed -n 's/^Groups:[[:blank:]]*//p' "/proc/$WRAPPER/status")" = '' ]
+	[ "$(stat -c %u "$SOCK")" = 0 ]
+}
+
+@test "a -user that does not exist is an error before anything is listened on" {
+	run -1 "$CGI_FCGI" -listen "$SOCK" -user no-such-user-here
+	[[ $output == *'no-such-user-here: there is no such user'* ]]
+	[ ! -e "$SOCK" ]
+	run -2 "$CGI_FCGI" -listen "$SOCK" -owner no-such-user-here
+	[ ! -e "$SOCK" ]
+}
+
+@test "-chroot: paths are seen from there, and what is outside is not there" {
+	mkdir -p jail/cgi jail/tmp
+	"${CC:-cc}" -static -O1 -o jail/cgi/world "$REPO/tests/cgi/world.c"
+	wrapper -chroot "$PWD/jail" -user "$U"
+	run -0 get /cgi/world
+	[[ $output == *'cwd=/cgi\n'* ]]
+	[[ $output == *"uid=$U"* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *'Status: 404'* ]]
+}
+
+@test "-mode and -owner hold before anyone can connect" {
+	strace -f -o trace -e trace=bind,listen,chown,lchown,fchownat,chmod,fchmodat,umask \
+		"$CGI_FCGI" -listen "$SOCK" -mode 0640 -owner "$U:$V" -idle 0.2 2>/dev/null
+	# The file is made with its mode, given to its owner, and only then
+	# listened on.
+	run -0 awk '/umask\(0137\)/ { m = NR } /bind\(/ { b = NR }
+		/chown/ { c = NR } /listen\(/ { l = NR }
+		END { exit !(m && m < b && b < c && c < l) }' trace
+}
