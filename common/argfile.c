@@ -22,9 +22,11 @@ static char *read_file(const char *path, size_t *length)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t room = 4096;
-	char *text = malloc(room);
+	/* Kept for as long as the process lives. */
+	static char *text;
 	ssize_t n = 0;
 
+	text = malloc(room);
 	if (fd < 0)
 		opt_usage("-f %s: %s", path, strerror(errno));
 	*length = 0;
@@ -106,7 +108,5 @@ char **argfile_read(const char *path, char *name, int *count)
 			opt_usage("-f %s: a double quote is not closed", path);
 	}
 	words[*count] = NULL;
-	if (*count == 1)
-		free(text);
 	return words;
 }

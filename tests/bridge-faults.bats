@@ -42,14 +42,15 @@ ok=('params' 'stdin')
 	bad hang
 	chmod 600 "$SOCK"
 	local as=()
-	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --clear-groups)
+	[ "$(id -u)" -ne 0 ] || as=(setpriv --reuid 65534 --clear-groups
+		env TMPDIR=/tmp)
 	[ "$(id -u)" -eq 0 ] || chmod 000 "$SOCK"
 	run -7 --separate-stderr "${as[@]}" "$CGI_FCGI" -connect "$SOCK" -url /
 	told 'connect: no permission to use this socket'
 }
 
 @test "a datagram socket: 7" {
-	start datagram socat "UNIX-RECV:$SOCK" /dev/null
+	start datagram socat -u "UNIX-RECV:$SOCK" OPEN:/dev/null
 	wait_for [ -S "$SOCK" ]
 	run -7 --separate-stderr url /
 	told 'connect: this socket is not a stream socket'
