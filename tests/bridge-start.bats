@@ -206,6 +206,8 @@ starting() {
 @test "-supervise stays and restarts copies that end; TERM ends all and removes the socket" {
 	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$APP" 2
 	wait_for copies_are 2
+	# It has seen them live, and waits for signals.
+	wait_for grep -q sigtimedwait "/proc/$PID/wchan"
 	local victim
 	victim=$(copy_pids | head -n 1)
 	kill -KILL "$victim"
