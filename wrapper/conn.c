@@ -31,7 +31,8 @@
 /* A program that reads nothing so long must not hold up the others. */
 #define STALL_MS 100
 
-/* What the server still sends after the last reply is read so long. */
+/* What the server still sends after the last reply is read so long; and so
+ * long may a new connection be without a request when the wrapper stops. */
 #define LINGER_MS 2000
 
 struct conn {
@@ -53,6 +54,7 @@ struct conn {
 	uint32_t request_count;
 	bool is_unix;
 	bool busy; /* in conn_run */
+	bool used; /* has had a request */
 	bool watches_out;
 	bool readable;
 	bool hung_up;	  /* the server has ended its side */
@@ -213,6 +215,7 @@ static void begin(struct conn *conn, const struct record *record)
 	}
 	request->next = conn->requests;
 	conn->requests = request;
+	conn->used = true;
 	conn->request_count++;
 	if (request->next)
 		conn->multiplexed = true;
@@ -561,7 +564,7 @@ static void conn_run(struct task *task)
 	if (!conn->gone)
 		conn_output(conn);
 	if (!conn->gone && !conn->requests && out_used(&conn->out) == 0 &&
-	    (conn->last_reply || draining))
+	    (conn->last_reply || (draining && conn->used)))
 		finish(conn);
 	conn->busy = false;
 	if (conn->gone)
@@ -592,7 +595,7 @@ static void conn_expired(struct timer *timer)
 {
 	struct conn *conn = LOOP_OWNER(timer, struct conn, timer);
 
-	if (conn->lingers) {
+	if (conn->lingers || !conn->used) {
 		conn->gone = true;
 	} else if (conn->stuck && (conn->keep || conn->out.blocked)) {
 		request_let_wait(conn->stuck);
@@ -638,8 +641,12 @@ void conn_drain_all(void)
 	struct conn *conn;
 
 	draining = true;
-	for (conn = all; conn; conn = conn->next)
+	for (conn = all; conn; conn = conn->next) {
+		/* The request that it was made for may be on its way. */
+		if (!conn->used)
+			timer_start(&linger_timers, &conn->timer);
 		loop_soon(&conn->task);
+	}
 }
 
 void conn_close_all(void)

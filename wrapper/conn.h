@@ -16,7 +16,8 @@ int conn_open(int fd, bool is_unix);
 /* How many there are. */
 long conn_count(void);
 
-/* From now on connections are closed as soon as they have no request. */
+/* From now on connections are closed as soon as they have no request; those
+ * that have not had any yet are given a moment. */
 void conn_drain_all(void);
 
 /* Closes all of them; programs that still run are ended. */
