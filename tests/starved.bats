@@ -1,0 +1,96 @@
+# What is scarce: descriptors, processes, places under -max. The wrapper waits,
+# sleeps while it waits, and goes on.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# holds N: keeps N connections open until the file `release` is there.
+holds() {
+	cat >hold.pl <<-'END'
+		use Socket;
+		my ($path, $n) = @ARGV;
+		my @kept;
+		for (1 .. $n) {
+			socket my $s, AF_UNIX, SOCK_STREAM, 0 or die;
+			connect $s, sockaddr_un($path) or die $!;
+			push @kept, $s;
+		}
+		open my $f, '>', 'held'; close $f;
+		select undef, undef, undef, 0.02 until -e 'release';
+	END
+	start holder perl hold.pl "$SOCK" "$1"
+	wait_for [ -e held ]
+}
+
+# ticks PID: hundredths of a second that it has used.
+ticks() {
+	awk '{ print $14 + $15 }' "/proc/$1/stat"
+}
+
+@test "out of descriptors it stops accepting for a moment, says so once, sleeps, and goes on" {
+	(ulimit -n 60 && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	holds 80
+	wait_for logged 'no connection can be accepted'
+	local before
+	before=$(ticks "$WRAPPER")
+	sleep 2
+	[ $(($(ticks "$WRAPPER") - before)) -lt 20 ]
+	[ "$(grep -c 'no connection can be accepted' wrapper.log)" -eq 1 ]
+	touch release
+	ended holder
+	wait_for get "$CGI/hello"
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
+@test "a program for which there are no descriptors is a 503 that says so, and the next is served" {
+	(ulimit -n 24 && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	export WAIT=$PWD/go
+	local i items=()
+	for i in {1..8}; do
+		items+=("get $i $CGI/deaf WAIT=$PWD/go")
+	done
+	run -0 wire "${items[@]}" 'ends 1' "create $PWD/go" \
+		'end 1 2 3 4 5 6 7 8' 'tell 8'
+	[[ $output == *'Status: 503'* && $output == *'Too many open files'* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
+@test "a process that cannot be had is a 503 that says so, and the next is served" {
+	# The limit is of a user: one that has nothing else.
+	start wrapper setpriv --reuid 61299 --regid 61299 --clear-groups \
+		prlimit --nproc=4 "$CGI_FCGI" -listen "@starved-$$"
+	wait_for listens "@starved-$$"
+	SOCK=@starved-$$
+	local i items=()
+	for i in {1..8}; do
+		items+=("get $i $CGI_C/sleeper WAIT=$PWD/go")
+	done
+	chmod 755 .
+	run -0 wire "${items[@]}" 'ends 1' "create $PWD/go" \
+		'end 1 2 3 4 5 6 7 8' 'tell 8'
+	[[ $output == *'Status: 503'* && $output == *'cannot start a process'* ]]
+	run -0 get "$CGI_C/world"
+	[[ $output == *'END 0'* ]]
+}
+
+@test "-max holds for all workers together, and what waits in one runs when another's program ends" {
+	wrapper -workers 2 -max 3
+	local i names=()
+	for i in {1..8}; do
+		start "client$i" "$BUILD/wire" "$SOCK" \
+			"get 1 $CGI/deaf WAIT=$PWD/go" 'end 1' 'tell 1'
+		names+=("client$i")
+	done
+	run3() { [ "$(programs_of "$WRAPPER" | wc -w)" -eq 3 ]; }
+	wait_for run3
+	sleep 0.3
+	run3
+	touch go
+	for i in "${names[@]}"; do
+		ended "$i"
+		[ "$STATUS" -eq 0 ]
+	done
+}
