@@ -109,6 +109,7 @@ static struct {
 	int epoll;
 	struct connection *connections;
 	long unconnected;
+	long turn; /* who dials next */
 	uint32_t *latencies; /* us */
 	long started;
 	long good;
@@ -511,13 +512,19 @@ static bool idle_open(uint64_t end)
 	return true;
 }
 
+/* The one that finds the backlog full is the first of the next time. */
 static void fill_all(void)
 {
 	long i;
 
-	for (i = 0; i < wish.connections; i++)
-		if (run.connections[i].fd < 0)
-			connection_fill(&run.connections[i]);
+	for (i = 0; i < wish.connections; i++) {
+		struct connection *c = &run.connections[run.turn];
+		if (c->fd < 0)
+			connection_fill(c);
+		if (c->fd < 0)
+			return;
+		run.turn = (run.turn + 1) % wish.connections;
+	}
 }
 
 static void read_all(void)
