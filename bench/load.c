@@ -109,7 +109,7 @@ static struct {
 	int epoll;
 	struct connection *connections;
 	long unconnected;
-	long turn; /* who dials next */
+	long turn;	     /* who dials next */
 	uint32_t *latencies; /* us */
 	long started;
 	long good;
