@@ -20,6 +20,8 @@ void privilege_check(void)
 {
 	const char *why;
 
+	if (set.chroot && access(set.chroot, X_OK) < 0)
+		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
 	if (set.as_owner && geteuid() != 0)
 		die(1, "-as-owner: only root can run programs as others");
 	if (!set.user)

@@ -365,6 +365,19 @@ static void settle_program(char **words)
 	set.program = words;
 }
 
+/* As the user that the wrapper has become. */
+static void settle_spool(void)
+{
+	if (!set.spool)
+		set.spool = getenv("TMPDIR");
+	if (!set.spool || !*set.spool)
+		set.spool = "/tmp";
+	if (access(set.spool, W_OK) < 0)
+		note("warning: -spool %s: %s: bodies that must wait will be "
+		     "refused",
+		     set.spool, strerror(errno));
+}
+
 static void settle_paths(void)
 {
 	int i;
@@ -382,14 +395,6 @@ static void settle_paths(void)
 		if (access(set.handler[i].program, X_OK) < 0)
 			die(1, "-handler %s: %s", set.handler[i].program,
 			    strerror(errno));
-	if (!set.spool)
-		set.spool = getenv("TMPDIR");
-	if (!set.spool || !*set.spool)
-		set.spool = "/tmp";
-	if (access(set.spool, W_OK) < 0)
-		note("warning: -spool %s: %s: bodies that must wait will be "
-		     "refused",
-		     set.spool, strerror(errno));
 }
 
 static void start_up(void)
@@ -402,6 +407,8 @@ static void start_up(void)
 	if (bad)
 		die(1, "FCGI_WEB_SERVER_ADDRS: %s: not an IP address", bad);
 	privilege_check();
+	if (!set.chroot)
+		settle_paths();
 	serve_take_signals();
 	notify_open();
 	if (set.listen.count > 0)
@@ -413,7 +420,9 @@ static void start_up(void)
 	if (log_keep() < 0 || spawn_open() < 0)
 		die(1, "no descriptors to start with: %s", strerror(errno));
 	privilege_drop();
-	settle_paths();
+	if (set.chroot)
+		settle_paths();
+	settle_spool();
 	if (shared_open((int)set.workers) < 0 || launch_init() < 0)
 		die(1, "no memory for %ld workers: %s", set.workers,
 		    strerror(errno));
