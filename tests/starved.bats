@@ -94,3 +94,34 @@ ticks() {
 		[ "$STATUS" -eq 0 ]
 	done
 }
+
+@test "out of memory a request is a 503 or its connection is closed, and the next is served" {
+	(ulimit -v 40000 && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	local value i
+	value=$(head -c 60000 /dev/zero | tr '\0' x)
+	# 80 requests that have sent 960,000 bytes of variables each, and none
+	# that has sent all.
+	{
+		for i in {1..80}; do
+			echo "begin $i responder keep"
+			printf "params $i A%d=$value\n" {1..16}
+		done
+		for i in {1..80}; do
+			echo "params $i SCRIPT_FILENAME=$CGI/hello"
+			echo "params $i"
+			echo "stdin $i"
+		done
+		echo 'timeout 60'
+		echo 'ends 80'
+		echo 'tell 80'
+	} >script
+	run wire - <script
+	[[ $output == *'Status: 503'* || $output == *'closed'* ]] || {
+		echo "${output:0:500}"
+		return 1
+	}
+	alive "$WRAPPER"
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
