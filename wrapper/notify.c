@@ -37,6 +37,13 @@ void notify_open(void)
 	unsetenv("NOTIFY_SOCKET");
 }
 
+void notify_close(void)
+{
+	if (notify_fd >= 0)
+		close(notify_fd);
+	notify_fd = -1;
+}
+
 bool notify_is_open(void)
 {
 	return notify_fd >= 0;

@@ -14,6 +14,9 @@ void notify_open(void);
 /* Sends one state, such as "READY=1". Nobody there: nothing happens. */
 void notify(const char *state);
 
+/* A worker says nothing: the manager listens to the parent. */
+void notify_close(void);
+
 /* Whether anybody listens. */
 bool notify_is_open(void);
 

@@ -18,8 +18,10 @@
 #include "serve.h"
 #include "settings.h"
 #include "shared.h"
+#include "status.h"
 
-#define HURRY_S 1 /* a worker that dies sooner is replaced after so long */
+#define TELL_S	10 /* between two STATUS= lines */
+#define HURRY_S 1  /* a worker that dies sooner is replaced after so long */
 
 static struct listener *listeners;
 static int listener_count;
@@ -42,6 +44,7 @@ static void start_worker(int i)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
+	notify_close();
 	shared_take(i);
 	_exit(serve(listeners, listener_count));
 }
@@ -118,13 +121,31 @@ static void pass_on(int number)
 	}
 }
 
+/* Tells the service manager how things are, if there is something new. */
+static void tell(void)
+{
+	static uint64_t told;
+	char line[200];
+
+	if (told == shared->requests)
+		return;
+	told = shared->requests;
+	status_line(line, sizeof(line));
+	notify(line);
+}
+
 static int wait_signal(const sigset_t *handled, bool hurry)
 {
-	const struct timespec pause = {.tv_sec = HURRY_S};
+	const struct timespec pause = {.tv_sec = hurry ? HURRY_S : TELL_S};
 	siginfo_t info;
+	int number;
 
-	return hurry ? sigtimedwait(handled, &info, &pause)
-		     : sigwaitinfo(handled, &info);
+	if (!hurry && !notify_is_open())
+		return sigwaitinfo(handled, &info);
+	number = sigtimedwait(handled, &info, &pause);
+	if (number < 0 && errno == EAGAIN)
+		tell();
+	return number;
 }
 
 int workers_run(struct listener *shared_listeners, int count)
