@@ -1,0 +1,292 @@
+# Limits in number and in time: -max, -queue, -timeout, -max-time, -grace,
+# -limit, -idle; each where it must strike and where it must not.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# Ends on TERM and leaves a child in its group that does not; both pids are in
+# pids.
+family() {
+	program family <<-'END'
+		#!/bin/sh
+		(trap '' TERM; while :; do sleep 0.1; done) &
+		echo $! >>"$PIDS"
+		echo $$ >>"$PIDS"
+		wait
+	END
+	export PIDS=$PWD/pids
+}
+
+family_is_there() {
+	[ "$(wc -l <pids)" -eq 2 ]
+}
+
+@test "requests of many connections get their turns in the order they came" {
+	wrapper -max 1
+	local i
+	start client0 "$BUILD/wire" "$SOCK" "get 1 $CGI/deaf WAIT=$PWD/go" \
+		'out 1 \n\n' "create $PWD/running" 'end 1'
+	wait_for [ -e running ]
+	program note <<-'END'
+		#!/bin/sh
+		echo "$QUERY_STRING" >>"$NOTES"
+		printf 'A: b\n\n'
+	END
+	for i in {1..8}; do
+		# FCGI_GET_VALUES is answered when what came before was read.
+		start "client$i" "$BUILD/wire" "$SOCK" \
+			"get 1 $PWD/note QUERY_STRING=$i NOTES=$PWD/notes" \
+			'get-values FCGI_MAX_CONNS' 'records 1' \
+			"create $PWD/waits$i" 'end 1'
+		wait_for [ -e "waits$i" ]
+	done
+	[ ! -e notes ]
+	touch go
+	for i in {0..8}; do
+		ended "client$i"
+		[ "$STATUS" -eq 0 ]
+	done
+	[ "$(tr '\n' ' ' <notes)" = '1 2 3 4 5 6 7 8 ' ]
+}
+
+@test "-queue 0: what cannot run at once is a 503 with Retry-After, on a connection that stays" {
+	wrapper -max 1 -queue 0
+	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' \
+		"get 2 $CGI/hello" 'end 2' 'tell 2' "create $PWD/go" 'end 1' \
+		"get 3 $CGI/hello" 'end 3' 'tell 3'
+	[[ $output == *'2 STDOUT Status: 503'*Retry-After:* ]]
+	[[ $output == *'2 STDERR '*-max*-queue* ]]
+	[[ $output == *'3 STDOUT Content-Type'* ]]
+	logged '-queue'
+}
+
+@test "a request whose connection closes while it waits gives up its place and never runs" {
+	wrapper -max 1 -queue 1
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/deaf WAIT=$PWD/go" \
+		'out 1 \n\n' "create $PWD/running" 'end 1'
+	wait_for [ -e running ]
+	program mark <<-END
+		#!/bin/sh
+		echo ran >$PWD/ran
+		printf 'A: b\n\n'
+	END
+	wire "get 1 $PWD/mark" 'get-values FCGI_MAX_CONNS' 'records 1' 'close'
+	there_is_room() {
+		wire "get 1 $CGI/hello" 'get-values FCGI_MAX_CONNS' \
+			'records 1' 'tell 1' | grep -qv 503
+	}
+	wait_for there_is_room
+	touch go
+	ended client
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+	[ ! -e ran ]
+}
+
+@test "an abort takes a waiting request out of the queue" {
+	wrapper -max 1 -queue 1
+	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' \
+		"get 2 $CGI/hello" 'abort 2' 'end 2' "get 3 $CGI/hello" \
+		"create $PWD/go" 'end 1 3' 'tell 2 3'
+	[[ $output == *'2 END '* ]]
+	[[ $output == *'3 STDOUT Content-Type'* ]]
+}
+
+@test "programs that never started give their places back" {
+	wrapper -max 2 -queue 0
+	echo text >plain
+	local i
+	{
+		for i in {1..40}; do
+			echo "get $i $PWD/none"
+			echo "get $((i + 100)) $PWD/plain"
+			echo "end $i $((i + 100))"
+		done
+		echo "get 500 $CGI/deaf WAIT=$PWD/go"
+		echo "get 501 $CGI/deaf WAIT=$PWD/go"
+		echo 'out 500 \n\n'
+		echo 'out 501 \n\n'
+		echo "create $PWD/go"
+		echo 'end 500 501'
+	} >script
+	run -0 wire - <script
+}
+
+@test "a program that goes on after its reply counts under -max until it has ended" {
+	export WAIT=$PWD/go
+	wrapper -max 1 -queue 0 -env WAIT
+	run -0 get "$CGI/early"
+	[[ $output == *'early\n'* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *'Status: 503'* ]]
+	touch go
+	wait_for [ -e go.done ]
+	served() { get "$CGI/hello" | grep -q 'Content-Type.*hello'; }
+	wait_for served
+}
+
+@test "-timeout after the first byte: the reply is ended in order, appStatus 143, with a line" {
+	wrapper -timeout 0.5
+	run -0 get "$CGI/deaf" "WAIT=$PWD/never"
+	[[ $output == *'1 STDOUT Content-Type: text/plain\n\n'* ]]
+	[[ $output != *504* ]]
+	[[ $output == *'1 STDERR '*-timeout* ]]
+	[[ $output == *'1 END 143 0'* ]]
+	logged "$CGI/deaf"
+	logged '-timeout of 0.500 s'
+}
+
+@test "-timeout: a body that goes on coming is a sign of life" {
+	wrapper -timeout 1
+	run -0 wire "open 1 $CGI/count CONTENT_LENGTH=4" 'stdin 1 a' \
+		'stall 600' 'stdin 1 b' 'stall 600' 'stdin 1 c' 'stall 600' \
+		'stdin 1 d' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'4 4\n'* ]]
+}
+
+@test "-max-time before the first byte is a 504, and the program is gone" {
+	export PIDFILE=$PWD/pid
+	wrapper -max-time 0.5 -env PIDFILE
+	run -0 get "$CGI/silent"
+	[[ $output == *'1 STDOUT Status: 504'* ]]
+	[[ $output == *'1 STDERR '*-max-time* ]]
+	[[ $output == *'1 END 143 0'* ]]
+	wait_for gone "$(cat pid)"
+	logged '-max-time of 0.500 s'
+}
+
+@test "time in the queue counts neither for -timeout nor for -max-time" {
+	program nap <<<$'#!/bin/sh\nsleep 0.6\nprintf "A: b\\n\\n"'
+	wrapper -max 1 -timeout 1 -max-time 1
+	run -0 wire "get 1 $PWD/nap" "get 2 $PWD/nap" "get 3 $PWD/nap" \
+		"get 4 $PWD/nap" 'ends 4' 'tell 1 2 3 4'
+	[[ $output != *504* ]]
+	[ "$(grep -c 'A: b' <<<"$output")" -eq 4 ]
+}
+
+@test "a program that ignores TERM gets KILL after -grace, not before" {
+	export PIDFILE=$PWD/pid
+	wrapper -max-time 0.3 -grace 1 -env PIDFILE
+	local from
+	from=$(now_ms)
+	run -0 get "$CGI/stubborn"
+	[[ $output == *'Status: 504'* ]]
+	# The reply has not waited for that.
+	[ $(($(now_ms) - from)) -lt 1200 ] || [ -n "${INSTRUMENTED:-}" ]
+	alive "$(cat pid)"
+	wait_for gone "$(cat pid)"
+	[ $(($(now_ms) - from)) -ge 1200 ]
+}
+
+@test "children that ignore TERM get KILL after -grace, though their parent has ended" {
+	family
+	wrapper -max-time 0.3 -grace 1 -env PIDS
+	run -0 get "$PWD/family"
+	[[ $output == *'Status: 504'* ]]
+	family_is_there
+	local from
+	from=$(now_ms)
+	wait_for gone "$(tail -n 1 pids)"
+	alive "$(head -n 1 pids)"
+	wait_for gone "$(head -n 1 pids)"
+	[ $(($(now_ms) - from)) -ge 500 ]
+}
+
+@test "-grace 0: KILL follows at once" {
+	family
+	wrapper -grace 0 -env PIDS
+	run -0 wire "get 1 $PWD/family" "await $PWD/pids" 'abort 1' 'end 1'
+	wait_for family_is_there
+	# Words are wanted.
+	# shellcheck disable=SC2046
+	PATIENCE=2 wait_for gone $(cat pids)
+}
+
+@test "a stopped program that is to end is continued, so that it ends on TERM" {
+	program stopped <<-'END'
+		#!/bin/sh
+		trap 'echo ended >"$PIDFILE.trap"; exit' TERM
+		echo $$ >"$PIDFILE"
+		kill -STOP $$
+		while :; do sleep 0.02; done
+	END
+	export PIDFILE=$PWD/pid
+	wrapper -max-time 0.5 -grace 30 -env PIDFILE
+	run -0 get "$PWD/stopped"
+	[[ $output == *'Status: 504'* ]]
+	wait_for gone "$(cat pid)"
+	[ -e pid.trap ]
+}
+
+@test "-limit sets each kind, soft and hard, in the units that -help names" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	program limits <<<$'#!/bin/sh\nprintf "A: b\\n\\n"\nexec cat /proc/self/limits'
+	wrapper -limit cpu=7 -limit as=512 -limit nproc=4321 -limit nofile=77 \
+		-limit fsize=3 -limit core=0
+	ROOT=$PWD run -0 ask /limits -content
+	local kind value
+	while read -r kind value; do
+		[[ $output =~ Max\ $kind\ +$value\ +$value\  ]] || {
+			echo "$kind is not $value"
+			return 1
+		}
+	done <<-END
+		cpu.time 7
+		address.space 536870912
+		processes 4321
+		open.files 77
+		file.size 3145728
+		core.file.size 0
+	END
+}
+
+@test "-limit: what goes beyond ends or fails, and the wrapper says how it ended" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	program spin <<<$'#!/bin/sh\nwhile :; do :; done'
+	program grow <<-'END'
+		#!/usr/bin/perl
+		print "A: b\n\n";
+		my $x = 'x' x (300 << 20);
+		print "grown\n";
+	END
+	program write <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		head -c 2000000 /dev/zero >"$FILE" || echo cannot
+	END
+	wrapper -limit cpu=1 -limit as=200 -limit fsize=1 -limit core=0
+	run -0 get "$PWD/spin"
+	[[ $output == *'Status: 500'*'killed by signal'* ]]
+	run -0 get "$PWD/grow"
+	[[ $output != *grown* && $output != *'END 0 '* ]]
+	run -0 get "$PWD/write" "FILE=$PWD/big"
+	[[ $output == *cannot* ]]
+	[ "$(stat -c %s big)" -le 1048576 ]
+}
+
+@test "-limit does not bind the wrapper itself" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	wrapper -limit nofile=20 -limit fsize=0
+	local i items=()
+	for i in {1..30}; do
+		items+=("get $i $CGI_C/sleeper WAIT=$PWD/go")
+	done
+	run -0 wire "${items[@]}" 'get-values FCGI_MAX_CONNS' \
+		'records 1' "create $PWD/go" 'ends 30' \
+		"open 99 $CGI/count" 'stdin 99 abc' 'stdin 99' 'end 99' \
+		'tell 99'
+	[[ $output == *'3 3\n'* ]]
+}
+
+@test "-idle does not end it while a request runs, nor while a program goes on alone" {
+	export WAIT=$PWD/go
+	wrapper -idle 0.3 -env WAIT
+	run -0 get "$CGI/early"
+	sleep 0.8
+	alive "$WRAPPER"
+	run -0 wire "get 1 $CGI/deaf" 'out 1 \n\n' 'stall 800' \
+		"create $PWD/go" 'end 1' 'tell 1'
+	[[ $output == *'deaf\n'* ]]
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+	[ ! -e "$SOCK" ]
+}
