@@ -108,8 +108,11 @@ static void pass_on(int number)
 {
 	int i;
 
-	for (i = 0; !stopping && i < listener_count; i++)
+	/* Open here it would take connections that nobody serves. */
+	for (i = 0; !stopping && i < listener_count; i++) {
 		listen_remove(&listeners[i]);
+		close(listeners[i].fd);
+	}
 	if (!stopping)
 		notify("STOPPING=1");
 	stopping = true;
