@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -110,6 +111,9 @@ static enum spawn_step become(const struct spawn *spawn)
 		return SPAWN_LIMIT;
 	if (spawn->change_owner && set_owner(spawn) < 0)
 		return SPAWN_OWNER;
+	/* Nobody else ends it if this wrapper is killed; last, since another
+	 * uid forgets it. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(spawn->path, spawn->argv, spawn->envp);
