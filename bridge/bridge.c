@@ -220,10 +220,7 @@ static void settle_defaults(void)
 	bool shell = wish.url || wish.values;
 
 	if (wish.timeout_ms == NOT_GIVEN)
-		wish.timeout_ms = shell ? URL_TIMEOUT_MS : 0;
-	else if (wish.connect_timeout_ms == NOT_GIVEN && wish.timeout_ms > 0 &&
-		 wish.timeout_ms < CONNECT_TIMEOUT_MS)
-		wish.connect_timeout_ms = wish.timeout_ms;
+		wish.timeout_ms = wish.url ? URL_TIMEOUT_MS : 0;
 	if (wish.connect_timeout_ms == NOT_GIVEN)
 		wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	wish.socket.backlog = (int)wish.backlog;

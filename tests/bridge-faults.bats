@@ -77,8 +77,6 @@ ok=('params' 'stdin')
 	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
 	run -28 --separate-stderr bounded 5 url / -connect-timeout 0.3
 	told 'connect: time is over: too many connections wait there'
-	# Without a limit of its own, -timeout holds for connecting too.
-	run -28 --separate-stderr bounded 5 url / -timeout 0.3
 	run -28 --separate-stderr bounded 5 url / -max-time 0.3
 	run -28 --separate-stderr bounded 5 url / -retry 0.3 \
 		-connect-timeout 0.1
