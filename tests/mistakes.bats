@@ -57,3 +57,65 @@ refused() {
 	export FCGI_WEB_SERVER_ADDRS=127.0.0.1,localhost
 	refused 1 'FCGI_WEB_SERVER_ADDRS: localhost'
 }
+
+@test "a folder where a program should be, or a file where a folder should, is an error that names it" {
+	touch file
+	refused 1 "$PWD/file: not a folder" -root "$PWD/file"
+	refused 1 "$PWD: not a file" "$PWD"
+	refused 1 "$PWD: not a file" -handler ".x=$PWD"
+}
+
+@test "a mistake that only shows behind -chroot or as -user is found before anything is listened on" {
+	# Nor is it a matter of moments: what listens is seen.
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+	mkdir -p jail/cgi shut
+	program shut/prog <<<'#!/bin/sh'
+	chmod 700 shut
+	refused 1 '-root /none' -chroot "$PWD/jail" -root /none
+	refused 1 '/none' -chroot "$PWD/jail" /none
+	refused 1 "$PWD/shut/prog" -user 61234 "$PWD/shut/prog"
+	refused 1 "-root $PWD/shut/prog" -user 61234 -root "$PWD/shut/prog"
+	refused 1 '-handler /bin/sh' -chroot "$PWD/jail" -handler .x=/bin/sh
+	run ! grep -q 'listening on' <<<"$output"
+	run -1 "$CGI_FCGI" -listen "$SOCK" -chroot "$PWD/jail" -daemon \
+		-root /none
+	[[ $output == *'-root /none'* ]]
+	[ ! -e "$SOCK" ]
+}
+
+@test "a pidfile that cannot be written is an error before anything is listened on, of a daemon too" {
+	local how
+	for how in -verbose -daemon; do
+		refused 1 "-pidfile $PWD/none/pid" $how -pidfile "$PWD/none/pid"
+	done
+	ln -s elsewhere link
+	refused 1 "-pidfile $PWD/link" -pidfile "$PWD/link"
+	[ ! -e elsewhere ]
+}
+
+@test "an instance that does not start leaves another's pidfile and sockets as they are, and none of its own" {
+	wrapper -pidfile "$PWD/pid"
+	wait_for [ -s pid ]
+	run -1 "$CGI_FCGI" -listen "$PWD/other" -listen "$SOCK" \
+		-pidfile "$PWD/pid"
+	[[ $output == *"$SOCK: someone is already listening there"* ]]
+	[ ! -e other ]
+	[ "$(cat pid)" = "$WRAPPER" ]
+	run -1 "$CGI_FCGI" -listen "$SOCK" -pidfile "$PWD/pid2"
+	[ ! -e pid2 ]
+	get "$CGI/hello" | grep -q hello
+	stop_wrapper
+	[ ! -e pid ]
+}
+
+@test "each message is one line" {
+	run -1 "$CGI_FCGI" -listen "$SOCK" -root "$PWD/none"
+	[ "${#lines[@]}" -eq 1 ]
+	run -1 "$CGI_FCGI" -listen "$SOCK" -user no-such-user-here
+	[ "${#lines[@]}" -eq 1 ]
+	run -1 "$CGI_FCGI" -listen "$PWD/none/sock"
+	[ "${#lines[@]}" -eq 1 ]
+	# Usage errors point to -help in a second one.
+	run -2 "$CGI_FCGI" -listen "$SOCK" -max none
+	[ "${#lines[@]}" -eq 2 ]
+}

@@ -16,10 +16,39 @@
 #include "spawn.h"
 #include "text.h"
 
+static int pidfile = -1;
+
+/* Opened before anything is listened on: a folder that is not there is a
+ * mistake of the command line. What stands in it may be of another wrapper
+ * that runs, until this one has its sockets. */
+static void open_pidfile(void)
+{
+	if (!set.pidfile)
+		return;
+	pidfile = open(set.pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
+		       0644);
+	if (pidfile < 0)
+		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+}
+
+static void write_pidfile(pid_t pid)
+{
+	char text[24];
+	size_t length = text_format(text, sizeof(text), "%ld\n", (long)pid);
+
+	if (pidfile < 0)
+		return;
+	if (ftruncate(pidfile, 0) < 0 || text_write(pidfile, text, length) < 0)
+		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+	close(pidfile);
+	pidfile = -1;
+}
+
 void privilege_check(void)
 {
 	const char *why;
 
+	open_pidfile();
 	if (set.chroot && access(set.chroot, X_OK) < 0)
 		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
 	if (set.as_owner && geteuid() != 0)
@@ -33,20 +62,6 @@ void privilege_check(void)
 		die(1, "-user %s: only root can become another user", set.user);
 }
 
-static void write_pidfile(void)
-{
-	char text[24];
-	size_t length =
-		text_format(text, sizeof(text), "%ld\n", (long)getpid());
-	int fd = open(set.pidfile,
-		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-		      0644);
-
-	if (fd < 0 || text_write(fd, text, length) < 0)
-		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
-	close(fd);
-}
-
 static void go_to_background(void)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -57,10 +72,15 @@ static void go_to_background(void)
 	pid = fork();
 	if (pid < 0)
 		die(1, "-daemon: cannot start a process: %s", strerror(errno));
-	if (pid > 0)
+	if (pid > 0) {
+		/* Whoever waits for us finds it written. */
+		write_pidfile(pid);
 		_exit(0);
+	}
 	if (setsid() < 0 || chdir("/") < 0)
 		die(1, "-daemon: %s", strerror(errno));
+	if (pidfile >= 0)
+		close(pidfile);
 	log_to_syslog();
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
 		die(1, "-daemon: %s", strerror(errno));
@@ -71,8 +91,8 @@ void privilege_background(void)
 {
 	if (set.daemon)
 		go_to_background();
-	if (set.pidfile)
-		write_pidfile();
+	else
+		write_pidfile(getpid());
 }
 
 void privilege_drop(void)
@@ -87,6 +107,18 @@ void privilege_drop(void)
 
 void privilege_forget_pidfile(void)
 {
-	if (set.pidfile)
+	char text[24];
+	ssize_t n;
+	int fd;
+
+	if (!set.pidfile)
+		return;
+	fd = open(set.pidfile, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	if (n == 0 || strtol(text, NULL, 10) == (long)getpid())
 		unlink(set.pidfile);
 }

@@ -6,16 +6,16 @@
  * Each of these ends the process with one line if it cannot be done.
  */
 
-/* Looks the user up, before anything is listened on. */
+/* Looks the user up and opens the pidfile, before anything is listened on. */
 void privilege_check(void);
 
-/* -daemon and -pidfile. */
+/* -daemon and -pidfile, which is written when the caller is returned to. */
 void privilege_background(void);
 
 /* -chroot, then -user with no supplementary groups. */
 void privilege_drop(void);
 
-/* Removes the pidfile, if we may. */
+/* Removes the pidfile, if we may and it names nobody else. */
 void privilege_forget_pidfile(void);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fds.h"
@@ -226,6 +228,7 @@ const struct opt wrapper_options[] = {
 
 static struct listener listeners[LISTENERS_MAX];
 static int listener_count;
+static bool started;
 
 /* Who can reach a TCP port must not choose freely what is run. */
 static bool is_restricted(void)
@@ -378,23 +381,68 @@ static void settle_spool(void)
 		     set.spool, strerror(errno));
 }
 
+static void check_kind(const char *path, mode_t kind, const char *name)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && (st.st_mode & S_IFMT) != kind)
+		die(1, "%s: not a %s", path, name);
+}
+
+static void check_program(const char *option, const char *path)
+{
+	if (access(path, X_OK) < 0)
+		die(1, "%s%s: cannot be run: %s", option, path,
+		    strerror(errno));
+	check_kind(path, S_IFREG, "file");
+}
+
 static void settle_paths(void)
 {
 	int i;
 
-	if (set.program && access(set.program[0], X_OK) < 0)
-		die(1, "%s: cannot be run: %s", set.program[0],
-		    strerror(errno));
-	if (set.root)
+	if (set.program)
+		check_program("", set.program[0]);
+	if (set.root) {
 		set.root = resolve("-root", set.root);
+		check_kind(set.root, S_IFDIR, "folder");
+	}
 	if (set.root && strcmp(set.root, "/") == 0)
 		set.root = "";
 	for (i = 0; i < set.allow.count; i++)
 		set.allow.word[i] = resolve("-allow", set.allow.word[i]);
 	for (i = 0; i < set.handlers; i++)
-		if (access(set.handler[i].program, X_OK) < 0)
-			die(1, "-handler %s: %s", set.handler[i].program,
-			    strerror(errno));
+		check_program("-handler ", set.handler[i].program);
+}
+
+/* A mistake that shows only behind -chroot or as -user is one before anything
+ * is listened on all the same: another process finds it. */
+static void rehearse(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		privilege_drop();
+		settle_paths();
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		die(1, "cannot start a process: %s", strerror(errno));
+	if (status != 0)
+		exit(1);
+}
+
+/* Whoever fails after listening leaves no socket's file. */
+static void undo(void)
+{
+	int i;
+
+	if (started)
+		return;
+	for (i = 0; i < listener_count; i++)
+		listen_remove(&listeners[i]);
+	privilege_forget_pidfile();
 }
 
 static void start_up(void)
@@ -406,7 +454,10 @@ static void start_up(void)
 	bad = peers_init();
 	if (bad)
 		die(1, "FCGI_WEB_SERVER_ADDRS: %s: not an IP address", bad);
+	atexit(undo);
 	privilege_check();
+	if (set.chroot || set.user)
+		rehearse();
 	if (!set.chroot)
 		settle_paths();
 	serve_take_signals();
@@ -433,6 +484,7 @@ int wrapper_run(void)
 	int status;
 
 	start_up();
+	started = true;
 	notify("READY=1");
 	if (set.workers > 1)
 		status = workers_run(listeners, listener_count);
