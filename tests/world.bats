@@ -39,6 +39,29 @@ has_no() {
 	[ "$(grep -c '^fd ' <<<"$output")" -eq 3 ]
 }
 
+@test "without a body stdin is a pipe at its end, which no program can write to or reach others by" {
+	program stdin <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		[ -p /dev/stdin ] && echo pipe
+		wc -c
+		wc -c </dev/stdin
+		exec 2>&1
+		echo x >/proc/self/fd/0
+	END
+	chmod 777 .
+	wrapper -user 61234
+	for i in 1 2; do
+		run -0 get "$PWD/stdin"
+		[[ $output == *'pipe\n0\n0\n'*'ermission denied'* ]]
+	done
+	# With an empty CONTENT_LENGTH, as nginx sends it, or 0.
+	run -0 get "$PWD/stdin" CONTENT_LENGTH=
+	[[ $output == *'pipe\n0\n0\n'* ]]
+	run -0 get "$PWD/stdin" CONTENT_LENGTH=0
+	[[ $output == *'pipe\n0\n0\n'* ]]
+}
+
 @test "no descriptor of other requests leaks, a hundred at once" {
 	wrapper
 	{

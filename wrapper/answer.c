@@ -23,18 +23,15 @@ void answer_init(struct answer *answer,
 	answer->err.pipe.ready = err_ready;
 }
 
-int answer_open(struct answer *answer, int out, int err)
+void answer_open(struct answer *answer, int out, int err)
 {
 	answer->out.pipe.fd = out;
 	answer->err.pipe.fd = err;
-	return loop_add(&answer->out.pipe, LOOP_IN);
 }
 
-int answer_watch_errors(struct answer *answer)
+int stream_watch(struct stream *stream)
 {
-	if (answer->err.pipe.fd < 0)
-		return 0;
-	return loop_add(&answer->err.pipe, LOOP_IN);
+	return stream->pipe.fd < 0 ? 0 : loop_add(&stream->pipe, LOOP_IN);
 }
 
 void stream_ready(struct stream *stream, unsigned events)

@@ -19,7 +19,7 @@
 struct stream {
 	struct watch pipe; /* -1 after its end */
 	bool readable;	   /* there is, or may be, something to read */
-	bool hung_up;	   /* nobody writes any more: read to the end */
+	bool hung_up;	   /* perhaps nobody writes any more: read to the end */
 };
 
 struct answer {
@@ -48,13 +48,12 @@ void answer_init(struct answer *answer,
 		 void (*out_ready)(struct watch *, unsigned),
 		 void (*err_ready)(struct watch *, unsigned));
 
-/* Takes over the reading ends of the pipes, non-blocking. Returns 0, or -1 and
- * errno. */
-int answer_open(struct answer *answer, int out, int err);
+/* Takes over the reading ends of the pipes, non-blocking. */
+void answer_open(struct answer *answer, int out, int err);
 
-/* From now on stderr is looked at while the program runs. Most programs end
- * sooner than it is worth to watch it. Returns 0, or -1 and errno. */
-int answer_watch_errors(struct answer *answer);
+/* From now on one of them is looked at while the program runs; before, only
+ * when it is called readable. Returns 0, or -1 and errno. */
+int stream_watch(struct stream *stream);
 
 /* To be called by the two functions above. */
 void stream_ready(struct stream *stream, unsigned events);

@@ -67,8 +67,8 @@ size_t body_feed(struct body *body)
 void body_start(struct body *body, int pipe)
 {
 	body->pipe.fd = pipe;
-	if (body->refused)
-		loop_shut(&body->pipe);
+	if (pipe < 0 || body->refused)
+		body_refuse(body);
 	body_feed(body);
 }
 

@@ -36,7 +36,7 @@ enum body_result {
 void body_init(struct body *body, void (*ready)(struct watch *, unsigned));
 
 /* The program runs: it reads from the other end of this pipe, which is
- * non-blocking and from now on belongs to the body. */
+ * non-blocking and from now on belongs to the body; -1: it gets none. */
 void body_start(struct body *body, int pipe);
 
 /* From now on what the pipe does not take goes to the file: body_take gives

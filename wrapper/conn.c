@@ -55,6 +55,7 @@ struct conn {
 	bool is_unix;
 	bool busy; /* in conn_run */
 	bool used; /* has had a request */
+	bool watched;
 	bool watches_out;
 	bool readable;
 	bool hung_up;	  /* the server has ended its side */
@@ -552,6 +553,16 @@ static void resume_input(struct conn *conn)
 		loop_soon(&conn->task);
 }
 
+/* After the first look: what was there already needs no event. */
+static void watch(struct conn *conn)
+{
+	conn->watched = true;
+	if (loop_add(&conn->socket, LOOP_IN) == 0)
+		return;
+	note("a connection cannot be watched: %s", strerror(errno));
+	conn->gone = true;
+}
+
 static void conn_run(struct task *task)
 {
 	struct conn *conn = LOOP_OWNER(task, struct conn, task);
@@ -559,6 +570,8 @@ static void conn_run(struct task *task)
 	conn->busy = true;
 	if (!conn->gone)
 		conn_input(conn);
+	if (!conn->gone && !conn->watched)
+		watch(conn);
 	if (conn->at_end && !conn->input && !conn->gone)
 		end_unread(conn);
 	if (!conn->gone)
@@ -621,11 +634,9 @@ int conn_open(int fd, bool is_unix)
 	conn->is_unix = is_unix;
 	if (!is_unix)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (loop_add(&conn->socket, LOOP_IN) < 0) {
-		loop_shut(&conn->socket);
-		free(conn);
-		return -1;
-	}
+	/* Its request has often come already. */
+	conn->readable = true;
+	loop_soon(&conn->task);
 	conn->next = all;
 	if (all)
 		all->prev = conn;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -22,12 +23,28 @@ extern char **environ;
 
 static const char *own_path;
 
+/* The stdin of programs that get no body: a pipe that nobody writes to, and
+ * that none of them can open for writing. */
+static int no_body = -1;
+
+static int open_no_body(void)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	no_body = ends[0];
+	close(ends[1]);
+	return fchmod(no_body, 0400);
+}
+
 int launch_init(void)
 {
 	own_path = getenv("PATH");
 	if (!own_path)
 		own_path = DEFAULT_PATH;
-	return 0;
+	/* Owners are given pipes of their own. */
+	return set.as_owner ? 0 : open_no_body();
 }
 
 static int fail(struct launch *launch, int status, const char *what)
@@ -106,13 +123,13 @@ static void close_all(int fds[3])
 	}
 }
 
-static int open_pipes(struct pipes *pipes)
+static int open_pipes(struct pipes *pipes, bool has_body)
 {
 	int i;
 
 	for (i = 0; i < 3; i++)
 		pipes->ours[i] = pipes->theirs[i] = -1;
-	for (i = 0; i < 3; i++) {
+	for (i = has_body ? 0 : 1; i < 3; i++) {
 		int ends[2];
 		int ours = i == 0 ? 1 : 0;
 
@@ -165,6 +182,8 @@ static int start(struct launch *launch, struct program *program,
 	if (!spawn.envp)
 		return fail(launch, 503, program->path);
 	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
+	if (spawn.files[0] < 0)
+		spawn.files[0] = no_body;
 	launch->pid = spawn_start(&spawn);
 	if (launch->pid < 0) {
 		launch->status = program_explain(program, &spawn);
@@ -177,12 +196,12 @@ static int start(struct launch *launch, struct program *program,
 }
 
 static int launch_program(struct launch *launch, struct program *program,
-			  struct env *env)
+			  struct env *env, bool has_body)
 {
 	struct pipes pipes;
 	int result;
 
-	if (open_pipes(&pipes) < 0)
+	if (open_pipes(&pipes, has_body || no_body < 0) < 0)
 		return fail(launch, 503, program->path);
 	result = start(launch, program, env, &pipes);
 	close_all(pipes.theirs);
@@ -198,7 +217,7 @@ static int launch_program(struct launch *launch, struct program *program,
 	return 0;
 }
 
-int launch(struct launch *launch, struct env *env, uint16_t role)
+int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 {
 	struct program program = {.folder = -1};
 	int result = -1;
@@ -211,7 +230,7 @@ int launch(struct launch *launch, struct env *env, uint16_t role)
 	else if (complete_env(env, role) < 0)
 		result = fail(launch, 503, program.path);
 	else
-		result = launch_program(launch, &program, env);
+		result = launch_program(launch, &program, env, has_body);
 	program_free(&program);
 	env_free(env);
 	return result;

@@ -1,6 +1,7 @@
 #ifndef LAUNCH_H
 #define LAUNCH_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "env.h"
@@ -14,18 +15,21 @@
 
 struct launch {
 	pid_t pid;
-	int in, out, err; /* our ends of its pipes, non-blocking */
-	char *name;	  /* the program's path, for the log; the caller's */
-	int status;	  /* on failure: the HTTP status */
+	int in, out,
+		err; /* our ends of its pipes, non-blocking; in may be -1 */
+	char *name;  /* the program's path, for the log; the caller's */
+	int status;  /* on failure: the HTTP status */
 	char why[PROGRAM_WHY_MAX]; /* and the reason */
 };
 
-/* Reads the settings that every program's environment has in common. To be
- * called once; returns 0, or -1 if there is no memory. */
+/* Prepares what all programs have in common. To be called once, as the user
+ * that runs them; returns 0, or -1 and errno. */
 int launch_init(void);
 
-/* Starts the program for these variables, which are freed. Returns 0, or -1
- * with status and why filled and nothing left open. */
-int launch(struct launch *launch, struct env *env, uint16_t role);
+/* Starts the program for these variables, which are freed; without a body its
+ * stdin is at its end. Returns 0, or -1 with status and why filled and nothing
+ * left open. */
+int launch(struct launch *launch, struct env *env, uint16_t role,
+	   bool has_body);
 
 #endif

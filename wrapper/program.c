@@ -12,11 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "owner.h"
 #include "settings.h"
 #include "text.h"
+
+#ifndef RESOLVE_NO_SYMLINKS
+#define RESOLVE_NO_SYMLINKS 4
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
 
 /* A path that a request asks for, and what is there. */
 struct lookup {
@@ -204,16 +212,11 @@ static char *resolved_name(struct lookup *lookup)
 	return realpath(resolved, NULL);
 }
 
-/* Opens the folder of program->path and notes the name in it. */
+/* Opens the folder of program->path. */
 static int open_folder(struct program *program)
 {
 	char *slash = strrchr(program->path, '/');
-	size_t length = strlen(slash) + 2;
 
-	program->local = malloc(length);
-	if (!program->local)
-		return refuse_errno(program, program->path);
-	text_format(program->local, length, ".%s", slash);
 	*slash = '\0';
 	program->folder = open(slash == program->path ? "/" : program->path,
 			       O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -224,6 +227,84 @@ static int open_folder(struct program *program)
 					"it has just gone")
 			       : refuse_errno(program, program->path);
 	return 0;
+}
+
+/* Notes what it is called in its folder. */
+static int name_in_folder(struct program *program)
+{
+	const char *slash = strrchr(program->path, '/');
+	size_t size = strlen(slash) + 2;
+
+	program->local = malloc(size);
+	if (!program->local)
+		return refuse_errno(program, program->path);
+	text_format(program->local, size, ".%s", slash);
+	return 0;
+}
+
+/* Whether a path has no part that leads elsewhere by its name. */
+static bool is_plain(const char *path)
+{
+	while (*path == '/') {
+		size_t length = strcspn(++path, "/");
+
+		if (length == 0 || strncmp(path, "..", length) == 0)
+			return false;
+		path += length;
+	}
+	return true;
+}
+
+/* Opens a folder if no symbolic link is on the way (Linux 5.6). */
+static int open_straight(const char *path)
+{
+	struct {
+		uint64_t flags;
+		uint64_t mode;
+		uint64_t resolve;
+	} how = {O_PATH | O_DIRECTORY | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS};
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+/*
+ * The short way, which most requests can go: the path is that of a file, as
+ * the kernel would name it too. Returns whether that is so; otherwise nothing
+ * has happened.
+ */
+static bool look_up_straight(struct program *program, struct lookup *lookup)
+{
+	char *slash = strrchr(lookup->asked, '/');
+	int folder;
+
+	if (!is_plain(lookup->asked))
+		return false;
+	*slash = '\0';
+	folder = open_straight(slash == lookup->asked ? "/" : lookup->asked);
+	*slash = '/';
+	if (folder < 0)
+		return false;
+	if (fstatat(folder, slash + 1, &lookup->st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !S_ISREG(lookup->st.st_mode)) {
+		close(folder);
+		return false;
+	}
+	program->folder = folder;
+	lookup->found = strlen(lookup->asked);
+	return true;
+}
+
+/* The long way: tails, symbolic links, and why it cannot be. */
+static int look_up_winding(struct program *program, struct lookup *lookup)
+{
+	int status = look_up(program, lookup);
+
+	if (status)
+		return status;
+	program->path = resolved_name(lookup);
+	if (!program->path)
+		return refuse_errno(program, lookup->asked);
+	return open_folder(program);
 }
 
 /* Whether it matters who could have put what where. */
@@ -384,14 +465,17 @@ static int correct(struct lookup *lookup, struct env *env)
 
 static int find(struct program *program, struct lookup *lookup, struct env *env)
 {
-	int status = look_up(program, lookup);
+	int status = 0;
 
+	if (look_up_straight(program, lookup))
+		program->path = strdup(lookup->asked);
+	else
+		status = look_up_winding(program, lookup);
 	if (status)
 		return status;
-	program->path = resolved_name(lookup);
 	if (!program->path)
 		return refuse_errno(program, lookup->asked);
-	status = open_folder(program);
+	status = name_in_folder(program);
 	if (!status)
 		status = check(program, lookup);
 	if (status)
@@ -413,6 +497,8 @@ static int from_command_line(struct program *program)
 	program->exec = program->path;
 	program->argv = set.program;
 	status = open_folder(program);
+	if (!status)
+		status = name_in_folder(program);
 	if (status || !set.as_owner)
 		return status;
 	if (fstatat(program->folder, program->local, &st, 0) < 0)

@@ -19,9 +19,14 @@
 #include "status.h"
 #include "text.h"
 
-#define TRIM_AT	  32   /* requests at once that leave memory worth returning */
-#define ERRORS_MS 10   /* a program that runs longer has its stderr watched */
+#define TRIM_AT 32 /* requests at once that leave memory worth returning */
+/* Most programs end sooner than it is worth to watch what they print: their
+ * end tells of all of it. */
+#define OUTPUT_MS 1
+#define ERRORS_MS 10
 #define LINGER_MS 1000 /* what is left of a program holds a reply so long */
+
+#define NO_MEMORY_TO_FOLLOW "no memory to follow a program"
 
 /* Since memory was last given back. */
 static long most_at_once;
@@ -29,6 +34,7 @@ static long most_at_once;
 static struct timers idle_timers;
 static struct timers wall_timers;
 static struct timers linger_timers;
+static struct timers output_timers;
 static struct timers errors_timers;
 
 /* Requests that wait for -max, in the order they came. */
@@ -40,6 +46,7 @@ void request_init(void)
 	timers_init(&idle_timers, set.timeout_ms);
 	timers_init(&wall_timers, set.max_time_ms);
 	timers_init(&linger_timers, LINGER_MS);
+	timers_init(&output_timers, OUTPUT_MS);
 	timers_init(&errors_timers, ERRORS_MS);
 }
 
@@ -89,7 +96,7 @@ static void end(struct request *request, uint32_t app_status)
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
-	timer_stop(&request->errors);
+	timer_stop(&request->watching);
 	request->app_status = app_status;
 	request->state = REQUEST_ENDING;
 	request->changed(request);
@@ -270,11 +277,23 @@ static void wall_is_over(struct timer *timer)
 
 static void errors_are_due(struct timer *timer)
 {
-	struct request *request = LOOP_OWNER(timer, struct request, errors);
+	struct request *request = LOOP_OWNER(timer, struct request, watching);
 
-	if (answer_watch_errors(&request->answer) < 0)
+	if (stream_watch(&request->answer.err) < 0)
 		note("%s: its stderr is not watched: %s", who(request),
 		     strerror(errno));
+}
+
+static void output_is_due(struct timer *timer)
+{
+	struct request *request = LOOP_OWNER(timer, struct request, watching);
+
+	timer->expired = errors_are_due;
+	timer_start(&errors_timers, timer);
+	if (stream_watch(&request->answer.out) == 0)
+		return;
+	let_go_of_child(request, child_end);
+	fail(request, 503, 0, FAILED_RESOURCE, NO_MEMORY_TO_FOLLOW);
 }
 
 static void out_ready(struct watch *watch, unsigned events)
@@ -314,8 +333,8 @@ static void child_exited(void *owner, int status)
 	request->exited = true;
 	request->wait_status = status;
 	/* Its last words are in the pipes, whatever was told of them before. */
-	request->answer.out.readable = true;
-	request->answer.err.readable = true;
+	stream_ready(&request->answer.out, LOOP_IN | LOOP_GONE);
+	stream_ready(&request->answer.err, LOOP_IN | LOOP_GONE);
 	body_refuse(&request->body);
 	request->changed(request);
 }
@@ -347,7 +366,7 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->idle.expired = idle_is_over;
 	request->wall.expired = wall_is_over;
 	request->linger.expired = linger_is_over;
-	request->errors.expired = errors_are_due;
+	request->watching.expired = output_is_due;
 	shared->requests++;
 	if (++mine->requests > most_at_once)
 		most_at_once = mine->requests;
@@ -381,12 +400,24 @@ static enum shared_failure kind_of(int status)
 	}
 }
 
+/* Whether the program may find something on its stdin. */
+static bool has_body(const struct request *request)
+{
+	const char *length = env_get(&request->env, "CONTENT_LENGTH");
+
+	if (is_whole(request) && request->body.size == 0)
+		return false;
+	return !length || strcmp(length, "0") != 0 ||
+	       request->role == FCGI_FILTER;
+}
+
 static void run(struct request *request)
 {
 	struct launch launched;
 	struct child *child;
 
-	if (launch(&launched, &request->env, request->role) < 0) {
+	if (launch(&launched, &request->env, request->role, has_body(request)) <
+	    0) {
 		shared_end();
 		fail(request, launched.status, 0, kind_of(launched.status),
 		     launched.why);
@@ -399,17 +430,16 @@ static void run(struct request *request)
 	child = child_add(launched.pid, request, child_exited);
 	request->child = child;
 	body_start(&request->body, launched.in);
-	if (answer_open(&request->answer, launched.out, launched.err) < 0 ||
-	    !child ||
+	answer_open(&request->answer, launched.out, launched.err);
+	if (!child ||
 	    (request->holds_reply && body_watch(&request->body) < 0)) {
 		let_go_of_child(request, child_end);
-		fail(request, 503, 0, FAILED_RESOURCE,
-		     "no memory to follow a program");
+		fail(request, 503, 0, FAILED_RESOURCE, NO_MEMORY_TO_FOLLOW);
 		return;
 	}
 	if (is_whole(request))
 		body_end(&request->body);
-	timer_start(&errors_timers, &request->errors);
+	timer_start(&output_timers, &request->watching);
 	if (set.max_time_ms > 0)
 		timer_start(&wall_timers, &request->wall);
 	touch(request);
@@ -722,7 +752,7 @@ void request_close(struct request *request)
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
-	timer_stop(&request->errors);
+	timer_stop(&request->watching);
 	/* It must not take the part of its body that came for the whole. */
 	if (over && !body_abandon(&request->body))
 		let_go_of_child(request, child_end);

@@ -70,7 +70,7 @@ struct request {
 	struct timer idle; /* -timeout */
 	struct timer wall; /* -max-time */
 	struct timer linger;
-	struct timer errors;
+	struct timer watching; /* until its output is watched for */
 	int64_t begun_us;
 };
 
