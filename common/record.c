@@ -156,6 +156,27 @@ void record_unread(struct record_reader *reader, const unsigned char **input,
 	reader->content = (uint16_t)(reader->content + n);
 }
 
+size_t record_left(const struct record_reader *reader, struct record *record)
+{
+	describe(reader, record);
+	record->first = !reader->begun;
+	return reader->inside && !fixed_body(record->type) ? reader->content
+							   : 0;
+}
+
+void record_passed(struct record_reader *reader, size_t n)
+{
+	reader->begun = true;
+	reader->content = (uint16_t)(reader->content - n);
+}
+
+size_t record_before_next(const struct record_reader *reader)
+{
+	if (!reader->inside)
+		return (size_t)FCGI_HEADER_LEN - reader->have;
+	return (size_t)reader->padding + FCGI_HEADER_LEN;
+}
+
 void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,
 		   uint16_t id, uint16_t content, uint8_t padding)
 {

@@ -101,6 +101,17 @@ enum record_result record_next(struct record_reader *reader,
 void record_unread(struct record_reader *reader, const unsigned char **input,
 		   const struct record *record, size_t n);
 
+/* Content of the record under way that is still to come, if its bytes need not
+ * be looked at: type, id and first are told in *record. 0: there is none. */
+size_t record_left(const struct record_reader *reader, struct record *record);
+
+/* So much of it has been taken elsewhere. */
+void record_passed(struct record_reader *reader, size_t n);
+
+/* How many bytes there are before the content of the next record, less what
+ * record_left tells. */
+size_t record_before_next(const struct record_reader *reader);
+
 /* Writes the 8 bytes of a header (§3.3). */
 void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,
 		   uint16_t id, uint16_t content, uint8_t padding);

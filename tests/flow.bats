@@ -138,8 +138,8 @@ pattern() {
 	wrapper -spool "$PWD/no/such/folder" -env PIDFILE
 	run -0 wire "open 1 $CGI/count SERVER_SOFTWARE=nginx/1" 'stdin 1 abc' \
 		'end 1' 'tell 1' \
-		"open 2 $CGI/silent CONTENT_LENGTH=1000000 SERVER_SOFTWARE=nginx/1" \
-		'fill 2 1000000' 'end 2' 'tell 2' "get 3 $CGI/hello" 'end 3' \
+		"open 2 $CGI/silent CONTENT_LENGTH=9000000 SERVER_SOFTWARE=nginx/1" \
+		'fill 2 9000000' 'end 2' 'tell 2' "get 3 $CGI/hello" 'end 3' \
 		'tell 3'
 	[[ $output == *'1 STDOUT Status: 50'* ]]
 	[[ $output == *'2 STDOUT Status: 50'* ]]

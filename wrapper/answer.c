@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "drain.h"
 #include "settings.h"
 
@@ -36,12 +37,6 @@ int stream_watch(struct stream *stream)
 
 void stream_ready(struct stream *stream, unsigned events)
 {
-	if (events & LOOP_GONE && !(events & LOOP_IN)) {
-		/* Empty, and nobody writes any more. */
-		stream->readable = false;
-		loop_shut(&stream->pipe);
-		return;
-	}
 	stream->readable = true;
 	if (events & LOOP_GONE)
 		stream->hung_up = true;
@@ -66,7 +61,8 @@ static size_t stream_read(struct stream *stream, void *to, size_t room)
 	}
 	/* A pipe gives all it has: less than there was room for is all. Its
 	 * end has been told already if the writer has gone. */
-	if ((size_t)n < room && !stream->hung_up)
+	stream->bulk = (size_t)n == room;
+	if (!stream->bulk && !stream->hung_up)
 		stream->readable = false;
 	return (size_t)n;
 }
@@ -114,6 +110,32 @@ static size_t judge(struct answer *answer, unsigned char *content, size_t n)
 	return 0;
 }
 
+/* A stream that fills the reads need not be read: what waits is enough to
+ * make a record of. Returns whether it is so. */
+static bool promise_output(struct answer *answer, struct out *out, uint16_t id)
+{
+	struct stream *stream = &answer->out;
+	size_t room;
+	size_t n;
+
+	if (!stream->bulk || !answer->judged || !out->can_promise)
+		return false;
+	if (!stream->grown)
+		bulk_grow(stream->pipe.fd);
+	stream->grown = true;
+	out_content(out, &room);
+	n = bulk_waiting(stream->pipe.fd);
+	n = n < room ? n : room;
+	if (n < BULK_MIN) {
+		stream->bulk = false;
+		return false;
+	}
+	out_promise(out, FCGI_STDOUT, id, stream->pipe.fd, n & ~(size_t)7);
+	answer->moved = true;
+	answer->bytes += n & ~(size_t)7;
+	return true;
+}
+
 static void move_output(struct answer *answer, struct out *out, uint16_t id)
 {
 	size_t room;
@@ -149,7 +171,8 @@ enum answer_result answer_move(struct answer *answer, struct out *out,
 {
 	if (answer->err.readable && answer->err.pipe.fd >= 0)
 		move_errors(answer, out, id);
-	if (!held && answer->out.readable && answer->out.pipe.fd >= 0)
+	if (!held && answer->out.readable && answer->out.pipe.fd >= 0 &&
+	    !promise_output(answer, out, id))
 		move_output(answer, out, id);
 	if (is_bad(answer))
 		return ANSWER_BAD;

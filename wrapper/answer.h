@@ -19,6 +19,8 @@
 struct stream {
 	struct watch pipe; /* -1 after its end */
 	bool readable;	   /* there is, or may be, something to read */
+	bool bulk;	   /* it filled the last read */
+	bool grown;	   /* the pipe holds more than others do */
 	bool hung_up;	   /* perhaps nobody writes any more: read to the end */
 };
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "bulk.h"
+
 void body_init(struct body *body, void (*ready)(struct watch *, unsigned))
 {
 	body->pipe.fd = body->file.fd = body->data.fd = -1;
@@ -39,6 +41,15 @@ int body_watch(struct body *body)
 	return loop_add(&body->pipe, LOOP_OUT);
 }
 
+/* An edge that comes between the failed write and this is told when the watch
+ * is added. */
+static void fill(struct body *body)
+{
+	body->full = true;
+	if (body_watch(body) < 0)
+		body_refuse(body);
+}
+
 size_t body_feed(struct body *body)
 {
 	size_t moved = 0;
@@ -59,8 +70,8 @@ size_t body_feed(struct body *body)
 		}
 	}
 	settle(body);
-	if (body->full && body_watch(body) < 0)
-		body_refuse(body);
+	if (body->full)
+		fill(body);
 	return moved;
 }
 
@@ -92,11 +103,7 @@ static size_t write_pipe(struct body *body, const char *bytes, size_t n)
 		if (part >= 0) {
 			written += (size_t)part;
 		} else if (errno == EAGAIN) {
-			/* An edge that comes between these two is told when
-			 * the watch is added. */
-			body->full = true;
-			if (body_watch(body) < 0)
-				body_refuse(body);
+			fill(body);
 		} else if (errno != EINTR) {
 			body_refuse(body);
 		}
@@ -130,6 +137,29 @@ enum body_result body_take(struct body *body, const void *bytes, size_t n,
 	}
 	body->size -= n - *taken;
 	return BODY_FULL;
+}
+
+enum body_result body_pass(struct body *body, int socket, size_t n,
+			   size_t *passed)
+{
+	ssize_t moved;
+
+	*passed = 0;
+	if (body->pipe.fd < 0 || body->full || body->file.fd >= 0)
+		return BODY_TAKEN;
+	if (!body->grown)
+		bulk_grow(body->pipe.fd);
+	body->grown = true;
+	moved = bulk_move(socket, body->pipe.fd, n);
+	if (moved > 0) {
+		body->size += (size_t)moved;
+		*passed = (size_t)moved;
+	} else if (moved < 0 && errno == EAGAIN &&
+		   bulk_is_full(body->pipe.fd)) {
+		fill(body);
+		return BODY_FULL;
+	}
+	return BODY_TAKEN;
 }
 
 enum body_result body_take_early(struct body *body, const void *bytes, size_t n)

@@ -22,6 +22,7 @@ struct body {
 	bool waits;	   /* what comes goes to the file, not to the pipe */
 	bool full;	   /* the pipe took no more */
 	bool watched;	   /* the pipe is in the event loop */
+	bool grown;	   /* the pipe holds more than others do */
 	bool ended;	   /* all has come in */
 	bool refused;	   /* nobody will read it: what comes is dropped */
 };
@@ -47,6 +48,12 @@ int body_let_wait(struct body *body);
  * told to let it wait. */
 enum body_result body_take(struct body *body, const void *bytes, size_t n,
 			   size_t *taken);
+
+/* Takes up to n bytes of FCGI_STDIN from a unix socket. *passed is how many;
+ * BODY_FULL: the program does not read; BODY_TAKEN and 0: body_take must do
+ * it. */
+enum body_result body_pass(struct body *body, int socket, size_t n,
+			   size_t *passed);
 
 /* Takes n bytes of FCGI_DATA that come before FCGI_STDIN has ended. */
 enum body_result body_take_early(struct body *body, const void *bytes,

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "log.h"
 #include "loop.h"
 #include "out.h"
@@ -23,7 +24,7 @@
 #include "values.h"
 
 #define READ_SIZE   65536 /* of one read */
-#define READ_ROUNDS 4	  /* reads a turn: other connections wait too */
+#define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
 #define SEND_ROUNDS 8	  /* full buffers sent a turn */
 #define SEND_AT	    16384 /* bytes gathered before they are sent */
 #define UNSAID_MAX  1024  /* requests while the server does not read */
@@ -58,6 +59,7 @@ struct conn {
 	bool watched;
 	bool watches_out;
 	bool readable;
+	bool bulk;	  /* what it sends fills the reads */
 	bool hung_up;	  /* the server has ended its side */
 	bool at_end;	  /* and all it sent has been read */
 	bool gone;	  /* nobody is there any more, or it broke the rules */
@@ -138,6 +140,7 @@ static void forget(struct conn *conn, struct request *request)
 {
 	struct request **at = &conn->requests;
 
+	out_fetch(&conn->out);
 	while (*at != request)
 		at = &(*at)->next;
 	*at = request->next;
@@ -251,6 +254,18 @@ static void mind_stuck(struct conn *conn)
 		timer_start(&stall_timers, &conn->timer);
 }
 
+static void get_stuck(struct conn *conn, struct request *request)
+{
+	conn->stuck = request;
+	mind_stuck(conn);
+}
+
+/* Whether other requests would wait for this one. */
+static bool has_others(const struct conn *conn)
+{
+	return conn->multiplexed && conn->request_count > 1;
+}
+
 /* Hands a piece of a body on; returns how much of it is taken. */
 static size_t give_body(struct conn *conn, struct request *request,
 			const struct record *record)
@@ -259,16 +274,13 @@ static size_t give_body(struct conn *conn, struct request *request,
 		record->type == FCGI_STDIN ? request_stdin : request_data;
 	size_t taken = take(request, record->bytes, record->length);
 
-	if (taken < record->length && conn->multiplexed &&
-	    conn->request_count > 1) {
+	if (taken < record->length && has_others(conn)) {
 		request_let_wait(request);
 		taken += take(request, record->bytes + taken,
 			      record->length - taken);
 	}
-	if (taken < record->length) {
-		conn->stuck = request;
-		mind_stuck(conn);
-	}
+	if (taken < record->length)
+		get_stuck(conn, request);
 	return taken;
 }
 
@@ -399,9 +411,49 @@ static bool take_kept(struct conn *conn)
 	return true;
 }
 
+/* Content of a large body goes to its program without us. Returns whether
+ * anything did, or none can for now. */
+static bool pass_body(struct conn *conn)
+{
+	struct record record;
+	size_t left = record_left(&conn->reader, &record);
+	struct request *request;
+	ssize_t passed;
+
+	if (left > 0 && record.first &&
+	    (left < BULK_MIN || record.type != FCGI_STDIN))
+		conn->bulk = false;
+	if (!conn->bulk || left < BULK_MIN)
+		return false;
+	request = find(conn, record.id);
+	passed = request ? request_pass_stdin(request, conn->socket.fd, left)
+			 : 0;
+	if (passed > 0)
+		record_passed(&conn->reader, (size_t)passed);
+	else if (passed < 0 && !has_others(conn))
+		get_stuck(conn, request);
+	else
+		return false;
+	return true;
+}
+
+/* How much one read may bring: what pass_body can pass on stays there. */
+static size_t read_size(const struct conn *conn)
+{
+	struct record record;
+	size_t size;
+
+	if (!conn->bulk || conn->lingers)
+		return sizeof(scratch);
+	size = record_left(&conn->reader, &record) +
+	       record_before_next(&conn->reader);
+	return size < sizeof(scratch) ? size : sizeof(scratch);
+}
+
 static void read_once(struct conn *conn)
 {
-	ssize_t n = read(conn->socket.fd, scratch, sizeof(scratch));
+	size_t size = read_size(conn);
+	ssize_t n = read(conn->socket.fd, scratch, size);
 	size_t used;
 
 	if (n < 0 && errno == EINTR)
@@ -416,10 +468,11 @@ static void read_once(struct conn *conn)
 		conn->gone = n < 0;
 		return;
 	}
-	if ((size_t)n < sizeof(scratch) && !conn->hung_up)
+	if ((size_t)n < size && !conn->hung_up)
 		conn->readable = false;
 	if (conn->lingers)
 		return;
+	conn->bulk = conn->is_unix && (size_t)n == size;
 	used = parse(conn, scratch, (size_t)n);
 	keep_input(conn, scratch + used, (size_t)n - used);
 }
@@ -436,7 +489,8 @@ static void conn_input(struct conn *conn)
 	if (!take_kept(conn))
 		return;
 	for (rounds = 0; rounds < READ_ROUNDS && may_read(conn); rounds++)
-		read_once(conn);
+		if (!conn->bulk || !pass_body(conn))
+			read_once(conn);
 }
 
 static void flush(struct conn *conn)
@@ -632,6 +686,7 @@ int conn_open(int fd, bool is_unix)
 	conn->timer.expired = conn_expired;
 	conn->turn_last = &conn->turn_first;
 	conn->is_unix = is_unix;
+	conn->out.can_promise = is_unix;
 	if (!is_unix)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	/* Its request has often come already. */

@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "bulk.h"
 
 #define SPARE_MAX 2 /* buffers kept: most turns need one or two */
 
@@ -15,8 +18,10 @@ static int spares;
 
 int out_open(struct out *out)
 {
-	if (out->buffer)
+	if (out->buffer) {
+		out_fetch(out);
 		return 0;
+	}
 	out->buffer = spares > 0 ? spare[--spares] : malloc(OUT_SIZE);
 	out->start = out->end = 0;
 	return out->buffer ? 0 : -1;
@@ -29,7 +34,7 @@ void out_close(struct out *out)
 	else
 		free(out->buffer);
 	out->buffer = NULL;
-	out->start = out->end = 0;
+	out->start = out->end = out->promised = 0;
 }
 
 size_t out_space(const struct out *out)
@@ -39,7 +44,7 @@ size_t out_space(const struct out *out)
 
 size_t out_used(const struct out *out)
 {
-	return out->end - out->start;
+	return out->end - out->start + out->promised;
 }
 
 unsigned char *out_content(struct out *out, size_t *room)
@@ -88,22 +93,80 @@ bool out_end_request(struct out *out, uint16_t id, uint32_t app_status,
 	return true;
 }
 
-enum out_result out_flush(struct out *out, int fd)
+void out_promise(struct out *out, uint8_t type, uint16_t id, int pipe, size_t n)
 {
+	record_header(out->buffer + out->end, type, id, (uint16_t)n, 0);
+	out->end += FCGI_HEADER_LEN;
+	out->pipe = pipe;
+	out->promised = n;
+}
+
+void out_fetch(struct out *out)
+{
+	while (out->promised > 0) {
+		ssize_t n =
+			read(out->pipe, out->buffer + out->end, out->promised);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			/* The program has taken it away again. */
+			n = (ssize_t)out->promised;
+			memset(out->buffer + out->end, 0, (size_t)n);
+		}
+		out->end += (size_t)n;
+		out->promised -= (size_t)n;
+	}
+}
+
+/* Sends what is in the buffer. Returns 0, or -1 and errno. */
+static int send_buffer(struct out *out, int fd)
+{
+	int flags = MSG_NOSIGNAL | (out->promised > 0 ? MSG_MORE : 0);
+
 	while (out->start < out->end) {
 		ssize_t n = send(fd, out->buffer + out->start,
-				 out->end - out->start, MSG_NOSIGNAL);
+				 out->end - out->start, flags);
 
-		if (n >= 0) {
+		if (n >= 0)
 			out->start += (size_t)n;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			out->blocked = true;
-			return OUT_BLOCKED;
-		} else if (errno != EINTR && errno != ENOBUFS) {
-			return OUT_GONE;
+		else if (errno != EINTR && errno != ENOBUFS)
+			return -1;
+	}
+	out->start = out->end = 0;
+	return 0;
+}
+
+/* Sends what is promised. Returns 0, or -1 and errno. */
+static int send_promised(struct out *out, int fd)
+{
+	while (out->promised > 0) {
+		ssize_t n = bulk_move(out->pipe, fd, out->promised);
+
+		if (n > 0) {
+			out->promised -= (size_t)n;
+		} else if (n < 0 && errno == EAGAIN && bulk_is_full(fd)) {
+			errno = EAGAIN;
+			return -1;
+		} else {
+			/* The buffer's way tells what is wrong, if anything. */
+			out->can_promise = false;
+			out_fetch(out);
+			return send_buffer(out, fd);
 		}
 	}
-	out_close(out);
-	out->blocked = false;
-	return OUT_SENT;
+	return 0;
+}
+
+enum out_result out_flush(struct out *out, int fd)
+{
+	if (send_buffer(out, fd) == 0 && send_promised(out, fd) == 0) {
+		out_close(out);
+		out->blocked = false;
+		return OUT_SENT;
+	}
+	if (errno != EAGAIN && errno != EWOULDBLOCK)
+		return OUT_GONE;
+	out->blocked = true;
+	return OUT_BLOCKED;
 }

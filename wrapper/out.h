@@ -11,6 +11,8 @@
  * Bytes on their way back to the web server: one bounded buffer a connection,
  * filled with records. It knows nothing of requests. There is a buffer only
  * while there are bytes in it; buffers are kept for the next who needs one.
+ * The content of the last record may still be in the pipe that it comes from
+ * and go on from there.
  */
 
 /* One full record, and room for what ends a request. */
@@ -20,6 +22,9 @@ struct out {
 	unsigned char *buffer; /* NULL while empty */
 	size_t start, end;     /* what waits to be sent */
 	bool blocked;	       /* the socket took no more: wait for it */
+	bool can_promise;      /* it is a unix socket */
+	int pipe;	       /* has the last record's content: */
+	size_t promised;       /* so much of it */
 };
 
 enum out_result {
@@ -28,7 +33,8 @@ enum out_result {
 	OUT_GONE,    /* the peer does not take it any more */
 };
 
-/* Makes sure that there is a buffer. Returns 0, or -1 if there is no memory. */
+/* Makes sure that there is a buffer, and that records may be put into it.
+ * Returns 0, or -1 if there is no memory. */
 int out_open(struct out *out);
 
 /* How many bytes fit. */
@@ -43,6 +49,15 @@ unsigned char *out_content(struct out *out, size_t *room);
 
 /* Makes a record of n > 0 bytes written there: header and padding. */
 void out_commit(struct out *out, uint8_t type, uint16_t id, size_t n);
+
+/* Makes a record of n > 0 bytes that wait in a pipe; n is at most the room that
+ * out_content tells. Nothing else may be put in and the pipe may not be read or
+ * closed before out_flush has sent it, or out_fetch has been called. */
+void out_promise(struct out *out, uint8_t type, uint16_t id, int pipe,
+		 size_t n);
+
+/* Takes over what was promised: the pipe is not needed any more. */
+void out_fetch(struct out *out);
 
 /* A record from elsewhere, if it fits; returns whether it does. */
 bool out_record(struct out *out, uint8_t type, uint16_t id, const void *bytes,

@@ -589,6 +589,20 @@ size_t request_stdin(struct request *request, const unsigned char *bytes,
 	return take(request, bytes, n);
 }
 
+ssize_t request_pass_stdin(struct request *request, int socket, size_t n)
+{
+	size_t passed;
+
+	if (request->state != REQUEST_RUNNING || request->stdin_ended)
+		return 0;
+	if (body_pass(&request->body, socket, n, &passed) == BODY_FULL)
+		return request->holds_reply ? 0 : -1;
+	if (passed > 0)
+		touch(request);
+	shared->bytes_in += passed;
+	return (ssize_t)passed;
+}
+
 /* A body without CONTENT_LENGTH is in: now there is a length to tell. */
 static void start_measured(struct request *request)
 {

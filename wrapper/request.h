@@ -92,6 +92,11 @@ size_t request_stdin(struct request *request, const unsigned char *bytes,
 		     size_t n);
 void request_stdin_end(struct request *request);
 
+/* The same of up to n bytes that are still in a unix socket. Returns how many
+ * went on from there; 0: they must be read; -1: the program does not read now,
+ * as above. */
+ssize_t request_pass_stdin(struct request *request, int socket, size_t n);
+
 /* FCGI_DATA and its end (§6.4); as FCGI_STDIN. */
 size_t request_data(struct request *request, const unsigned char *bytes,
 		    size_t n);
