@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bulk.h"
 #include "head.h"
 #include "sink.h"
 #include "trace.h"
@@ -49,7 +50,10 @@ struct session {
 	struct sink *printer;
 	struct sink out;
 	struct sink err;
-	bool came; /* at least one byte */
+	bool can_pass; /* stdout is a pipe, and nothing looks at the bytes */
+	bool bulk;     /* what comes fills the block */
+	bool blocked;  /* stdout takes no more of what passes */
+	bool came;     /* at least one byte */
 	bool ended;
 	uint32_t app_status;
 	uint8_t protocol_status;
@@ -328,15 +332,61 @@ static void closed(struct session *session)
 		     "the application closed the connection without a byte");
 }
 
+/* The rest of a large record goes to stdout without us. Returns whether any
+ * did, or none can for now. */
+static bool pass_on(struct session *session)
+{
+	struct record record;
+	size_t left = record_left(&session->records, &record);
+	ssize_t n;
+
+	if (left > 0 && record.first &&
+	    (left < BULK_MIN || record.type != FCGI_STDOUT ||
+	     record.id != REQUEST_ID))
+		session->bulk = false;
+	if (!session->bulk || left < BULK_MIN)
+		return false;
+	n = bulk_move(session->fd, session->out.fd, left);
+	if (n > 0) {
+		record_passed(&session->records, (size_t)n);
+		patience_moved(session->patience);
+		session->outcome->answered = true;
+		return true;
+	}
+	session->blocked =
+		n < 0 && errno == EAGAIN && bulk_is_full(session->out.fd);
+	return session->blocked;
+}
+
+/* How much to take at once: what can pass stays in the socket. */
+static size_t receive_size(const struct session *session)
+{
+	struct record record;
+	size_t size;
+
+	if (!session->bulk)
+		return sizeof(session->block);
+	size = record_left(&session->records, &record) +
+	       record_before_next(&session->records);
+	return size < sizeof(session->block) ? size : sizeof(session->block);
+}
+
 static void receive(struct session *session)
 {
-	ssize_t n = recv(session->fd, session->block, sizeof(session->block),
-			 MSG_DONTWAIT);
+	size_t size;
+	ssize_t n;
 
+	session->blocked = false;
+	if (session->bulk && pass_on(session))
+		return;
+	size = receive_size(session);
+	n = recv(session->fd, session->block, size, MSG_DONTWAIT);
 	if (n == 0) {
 		closed(session);
 	} else if (n > 0) {
 		session->came = true;
+		session->bulk = session->can_pass && (size_t)n == size &&
+				session->head.state != HEAD_LINES;
 		session->at = session->block;
 		session->end = session->block + n;
 		trace_bytes(&session->received, session->block, (size_t)n);
@@ -356,7 +406,7 @@ static void time_is_over(struct session *session)
 	const char *what = "for the answer";
 	const struct patience *patience = session->patience;
 
-	if (session->printings > 0)
+	if (session->printings > 0 || session->blocked)
 		what = session->printer == &session->out
 			       ? "for stdout to be read"
 			       : "for stderr to be read";
@@ -376,7 +426,7 @@ static void time_is_over(struct session *session)
  * reported again and again. stdout is watched for its reader's end. */
 static void set_events(const struct session *session, struct pollfd fds[AT_ALL])
 {
-	bool printing = session->printings > 0;
+	bool printing = session->printings > 0 || session->blocked;
 	short socket_events = (short)(printing ? 0 : POLLIN);
 
 	if (is_sending(session))
@@ -389,10 +439,18 @@ static void set_events(const struct session *session, struct pollfd fds[AT_ALL])
 	fds[AT_STDOUT].events = 0;
 	fds[AT_STDERR].fd = -1;
 	fds[AT_STDERR].events = POLLOUT;
-	if (printing && session->printer == &session->out)
+	if (session->blocked || (printing && session->printer == &session->out))
 		fds[AT_STDOUT].events = POLLOUT;
 	else if (printing)
 		fds[AT_STDERR].fd = session->err.fd;
+}
+
+static void print_again(struct session *session)
+{
+	if (session->blocked)
+		receive(session);
+	else
+		take_records(session);
 }
 
 static void act(struct session *session, const struct pollfd fds[AT_ALL])
@@ -401,7 +459,7 @@ static void act(struct session *session, const struct pollfd fds[AT_ALL])
 		fail(session, OUTCOME_STDOUT, "stdout",
 		     "nobody reads it any more");
 	else if (fds[AT_STDOUT].revents || fds[AT_STDERR].revents)
-		take_records(session);
+		print_again(session);
 	if (!session->over && session->printings == 0 &&
 	    (fds[AT_SOCKET].revents & ~POLLOUT))
 		receive(session);
@@ -480,6 +538,8 @@ void forward(int fd, struct opening opening, struct source *sources, int count,
 	session.sources = count;
 	session.out.fd = STDOUT_FILENO;
 	session.err.fd = STDERR_FILENO;
+	session.can_pass = sink_is_pipe(&session.out) && !wish.trace &&
+			   wish.show != SHOW_HEAD;
 	head_open(&session.head, wish.show);
 	trace_open(&session.sent, wish.trace ? '>' : 0);
 	trace_open(&session.received, wish.trace ? '<' : 0);

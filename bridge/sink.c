@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -77,4 +76,11 @@ ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
 	default:
 		return write(sink->fd, bytes, n);
 	}
+}
+
+bool sink_is_pipe(const struct sink *sink)
+{
+	struct stat st;
+
+	return fstat(sink->fd, &st) == 0 && S_ISFIFO(st.st_mode);
 }

@@ -1,6 +1,7 @@
 #ifndef SINK_H
 #define SINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -25,5 +26,8 @@ struct sink {
 
 /* As write(2); -1 with EAGAIN when it would wait: poll for POLLOUT then. */
 ssize_t sink_write(struct sink *sink, const void *bytes, size_t n);
+
+/* Whether it is one end of a pipe. */
+bool sink_is_pipe(const struct sink *sink);
 
 #endif

@@ -157,3 +157,38 @@ pour() {
 	wait_for eval '[ -z "$(programs_of "$WRAPPER")" ]'
 	run -0 get "$CGI/hello"
 }
+
+# fetch ADDR OPTION...: a large answer through the bridge, its checksum.
+fetch() {
+	"$CGI_FCGI" -url '/pour?40000001' -root "$CGI_C" -connect "$@" 3>&-
+}
+
+@test "the bridge prints a large answer whole, to a file, to a pipe and to one who is slow" {
+	local port want
+	port=$(free_port)
+	wrapper -listen 127.0.0.1:$port -root /
+	fetch "$SOCK" >file
+	[ "$(stat -c %s file)" -eq 40000001 ]
+	want=$(sha256sum <file)
+	[ "$(fetch "$SOCK" | sha256sum)" = "$want" ]
+	[ "$(fetch "$SOCK" | (sleep 0.5 && sha256sum))" = "$want" ]
+	[ "$(fetch 127.0.0.1:$port | sha256sum)" = "$want" ]
+	[ "$(fetch "$SOCK" -trace 2>/dev/null | sha256sum)" = "$want" ]
+	[ "$(fetch "$SOCK" -include | tail -c 40000001 | sha256sum)" = "$want" ]
+	[ "$(fetch "$SOCK" -head)" = $'Content-Type: application/octet-stream' ]
+}
+
+@test "a reader of a large answer that goes away is 23, one that stalls is 28" {
+	wrapper
+	run -0 bash -c 'set -o pipefail; "$@" 2>said | head -c 1000000 >/dev/null
+		echo ${PIPESTATUS[0]}' - "$CGI_FCGI" -url '/pour?40000001' \
+		-root "$CGI_C" -connect "$SOCK"
+	[ "$output" = 23 ]
+	grep -q stdout said
+	mkfifo pipe
+	exec 5<>pipe
+	run -28 --separate-stderr bash -c '"$@" >pipe' - "$CGI_FCGI" \
+		-url '/pour?40000001' -root "$CGI_C" -connect "$SOCK" -timeout 0.3
+	[[ $stderr == *'waited for stdout to be read'* ]]
+	exec 5>&-
+}
