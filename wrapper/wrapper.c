@@ -408,7 +408,7 @@ static void settle_paths(void)
 		check_kind(set.root, S_IFDIR, "folder");
 	}
 	if (set.root && strcmp(set.root, "/") == 0)
-		set.root = "";
+		set.root++; /* below it all paths begin with a slash */
 	for (i = 0; i < set.allow.count; i++)
 		set.allow.word[i] = resolve("-allow", set.allow.word[i]);
 	for (i = 0; i < set.handlers; i++)
