@@ -14,17 +14,28 @@ PREFIX   ?= /usr/local
 B        ?= build
 BIN      ?= cgi-fcgi
 
+# Beside the command, or as installed in ../lib/cgi-fcgi.
+TEMPLATE     = $(dir $(BIN))preload/template.so
+TEMPLATE_CC ?= cc
+PRELUDES     = preload/CgiFcgiTemplate.pm preload/template.py
+
 SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
 OBJ     := $(SRC:%.c=$(B)/%.o)
 COMMON  := $(filter $(B)/common/%,$(OBJ))
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c tests/cgi/*.c))
 COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(SIZE) $(CFLAGS) -MMD -MP
 
-all: $(BIN)
+all: $(BIN) $(TEMPLATE)
 
 $(BIN): $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDSIZE) $(LDFLAGS) -o $@ $(OBJ)
+
+# Loaded into programs (-preload): by the system's own C library, not by ours.
+$(TEMPLATE): preload/template.c common/template.h $(B)/flags
+	@mkdir -p $(@D)
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -Wl,-z,now -o $@ $<
+	[ $(@D) -ef preload ] || cp $(PRELUDES) $(@D)
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -45,6 +56,7 @@ demo: all
 
 install: all
 	install -Dm755 $(BIN) $(DESTDIR)$(PREFIX)/bin/cgi-fcgi
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/cgi-fcgi $(TEMPLATE) $(PRELUDES)
 	install -Dm644 cgi-fcgi.1 $(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
 	[ -z '$(FCGIWRAP)' ] || { install -d $(DESTDIR)$(PREFIX)/sbin && \
 		ln -sf ../bin/cgi-fcgi $(DESTDIR)$(PREFIX)/sbin/fcgiwrap; }
@@ -52,11 +64,12 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
 		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+	rm -rf $(DESTDIR)$(PREFIX)/lib/cgi-fcgi
 	f=$(DESTDIR)$(PREFIX)/sbin/fcgiwrap; \
 		[ "$$(readlink $$f)" != ../bin/cgi-fcgi ] || rm $$f
 
 clean:
-	rm -rf build cgi-fcgi
+	rm -rf build cgi-fcgi preload/template.so
 
 # The tests' helpers in C, each linked with common/; programs to be run by the
 # wrapper stand alone.

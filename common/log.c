@@ -39,6 +39,11 @@ int log_keep(void)
 	return 0;
 }
 
+int log_descriptor(void)
+{
+	return log_fd;
+}
+
 void log_to_syslog(void)
 {
 	static const struct sockaddr_un name = {.sun_family = AF_UNIX,

@@ -16,6 +16,9 @@ void log_open(const char *name);
  * else. Returns 0, or -1 and errno. */
 int log_keep(void);
 
+/* Where lines go to; -1: nowhere. */
+int log_descriptor(void);
+
 /* From now on lines go to syslog(3): a daemon's stderr leads nowhere. */
 void log_to_syslog(void);
 

@@ -14,10 +14,10 @@ build() {
 }
 
 # The aim is 64 KiB dynamic and 128 KiB static; what holds today is below.
-@test "gcc builds all without a warning, stripped under 104 KiB, with libc alone" {
+@test "gcc builds all without a warning, stripped under 116 KiB, with libc alone" {
 	build gcc CC=gcc CFLAGS='-Os -Werror'
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	[ "$(stat -c %s small)" -lt 106496 ]
+	[ "$(stat -c %s small)" -lt 118784 ]
 	run -0 ldd "$BIN"
 	[ "$(printf '%s\n' "${lines[@]}" |
 		grep -cvE 'linux-vdso|libc\.so|ld-linux|linux-gate')" -eq 0 ]
@@ -27,10 +27,10 @@ build() {
 	build clang CC=clang CFLAGS='-Os -Werror'
 }
 
-@test "musl-gcc builds all without a warning, static, stripped under 156 KiB, and it runs" {
+@test "musl-gcc builds all without a warning, static, stripped under 164 KiB, and it runs" {
 	build musl CC=musl-gcc CFLAGS='-Os -Werror' LDFLAGS=-static
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	[ "$(stat -c %s small)" -lt 159744 ]
+	[ "$(stat -c %s small)" -lt 167936 ]
 	run ldd "$BIN"
 	[[ $output == *'not a dynamic'* || $output == *'statically linked'* ]]
 	CGI_FCGI=$BIN
@@ -45,6 +45,9 @@ build() {
 	"${made[@]}" install
 	run -0 find root -type f
 	[ "$(find root -type f | sort)" = "root/usr/bin/cgi-fcgi
+root/usr/lib/cgi-fcgi/CgiFcgiTemplate.pm
+root/usr/lib/cgi-fcgi/template.py
+root/usr/lib/cgi-fcgi/template.so
 root/usr/share/man/man1/cgi-fcgi.1" ]
 	root/usr/bin/cgi-fcgi -version
 	"${made[@]}" install FCGIWRAP=1

@@ -20,6 +20,8 @@
 
 static struct child *table[BUCKETS];
 static long count;
+static long strangers;
+static void (*stranger_ended)(pid_t pid);
 static struct timers grace;
 static struct timers look;
 
@@ -133,18 +135,33 @@ static void reap_one(struct child *child, int status)
 		child->exited(owner, status);
 }
 
+void child_expect(int more)
+{
+	strangers += more;
+}
+
+void child_mind_strangers(void (*ended)(pid_t pid))
+{
+	stranger_ended = ended;
+}
+
 void child_reap(void)
 {
 	pid_t pid;
 	int status;
 
-	while (count > 0 && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (count + strangers > 0 &&
+	       (pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = *bucket(pid);
 
 		while (child && (child->pid != pid || child->reaped))
 			child = child->next;
-		if (child)
+		if (child) {
 			reap_one(child, status);
+		} else if (strangers > 0) {
+			strangers--;
+			stranger_ended(pid);
+		}
 	}
 }
 

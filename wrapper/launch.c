@@ -13,6 +13,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "preload.h"
 #include "settings.h"
 #include "shared.h"
 #include "text.h"
@@ -184,7 +185,9 @@ static int start(struct launch *launch, struct program *program,
 	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
 	if (spawn.files[0] < 0)
 		spawn.files[0] = no_body;
-	launch->pid = spawn_start(&spawn);
+	launch->pid = preload_start(program, &spawn);
+	if (launch->pid == 0)
+		launch->pid = spawn_start(&spawn);
 	if (launch->pid < 0) {
 		launch->status = program_explain(program, &spawn);
 		text_format(launch->why, sizeof(launch->why), "%s",

@@ -23,6 +23,7 @@
 #include "loop.h"
 #include "notify.h"
 #include "peers.h"
+#include "preload.h"
 #include "request.h"
 #include "settings.h"
 #include "shared.h"
@@ -291,6 +292,7 @@ static void init_all(void)
 	timers_init(&tell_timers, TELL_MS);
 	tell.expired = tell_is_over;
 	child_init();
+	preload_init();
 	request_init();
 	conn_init();
 }

@@ -60,8 +60,9 @@ struct settings {
 	int limits;
 	struct rlimit files; /* RLIMIT_NOFILE as it was given to us */
 
-	struct words env; /* NAME=VALUE */
-	bool fcgiwrap;	  /* its habits: own environment, FCGI_CHDIR */
+	struct words preload; /* resolved, or "all" */
+	struct words env;     /* NAME=VALUE */
+	bool fcgiwrap;	      /* its habits: own environment, FCGI_CHDIR */
 	enum stderr_mode stderr_mode;
 
 	const char *user; /* USER[:GROUP] */

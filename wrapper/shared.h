@@ -12,6 +12,7 @@
  * before the workers are; gone with the last of them.
  */
 
+#define TEMPLATES_MAX  16 /* of a worker (-preload) */
 #define SHARED_BUCKETS 16 /* of a histogram: powers of 4 from 64 us on */
 
 enum shared_failure {
@@ -47,6 +48,7 @@ struct shared_worker {
 	_Atomic long connections;
 	_Atomic long requests; /* between FCGI_BEGIN_REQUEST and END */
 	_Atomic pid_t pid;
+	_Atomic pid_t template[TEMPLATES_MAX]; /* 0: none */
 };
 
 struct shared {
@@ -54,6 +56,7 @@ struct shared {
 	_Atomic long waiting;
 	shared_count accepted;
 	shared_count requests;
+	shared_count preloaded; /* programs forked from a template */
 	shared_count refused;
 	shared_count protocol_errors;
 	shared_count bytes_in;

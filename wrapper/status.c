@@ -3,9 +3,12 @@
  */
 #include "status.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "settings.h"
 #include "shared.h"
@@ -194,6 +197,49 @@ static void add_now(struct page *page)
 		  shared->waiting);
 }
 
+/* What is a process's own, in KiB. */
+static long private_kib(pid_t pid)
+{
+	char text[2048];
+	char *line = text;
+	long kib = 0;
+	ssize_t n;
+	int fd;
+
+	text_format(text, sizeof(text), "/proc/%ld/smaps_rollup", (long)pid);
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	while ((line = strstr(line, "Private_"))) {
+		line += strcspn(line, ":");
+		kib += strtol(line + (*line == ':'), NULL, 10);
+	}
+	return kib;
+}
+
+static void add_templates(struct page *page)
+{
+	long templates = 0;
+	long kib = 0;
+	int i;
+	int j;
+
+	for (i = 0; i < shared->workers; i++)
+		for (j = 0; j < TEMPLATES_MAX; j++)
+			if (shared->worker[i].template[j]) {
+				templates++;
+				kib += private_kib(
+					shared->worker[i].template[j]);
+			}
+	add_gauge(page, "templates", "Programs kept loaded (-preload)",
+		  templates);
+	add_gauge(page, "templates_kib", "Memory of their own, KiB", kib);
+	add_counter(page, "preloaded", "Programs forked from a template",
+		    shared->preloaded);
+}
+
 static void add_totals(struct page *page)
 {
 	static const char *const failed[FAILED_KINDS] = {
@@ -214,6 +260,8 @@ static void add_totals(struct page *page)
 
 	add_counter(page, "accepted", "Connections accepted", shared->accepted);
 	add_counter(page, "requests", "Requests begun", shared->requests);
+	if (set.preload.count > 0)
+		add_templates(page);
 	add_counter(page, "refused", "Requests refused by -queue",
 		    shared->refused);
 	add_counter(page, "protocol_errors", "Connections that broke FastCGI",

@@ -80,6 +80,13 @@ static const char *set_allow(void *settings, const char *value)
 	return add_word(&s->allow, value);
 }
 
+static const char *set_preload(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return add_word(&s->preload, value);
+}
+
 static const char *set_handler(void *settings, const char *value)
 {
 	struct settings *s = settings;
@@ -201,6 +208,8 @@ const struct opt wrapper_options[] = {
 	 OPT_SECONDS, AT(grace_ms)},
 	{"env", "NAME[=VALUE]", "a variable for programs; may be repeated",
 	 OPT_CALL, .call = set_env},
+	{"preload", "PROGRAM", "keep PROGRAM loaded (or all); may be repeated",
+	 OPT_CALL, .call = set_preload},
 	{"stderr", "WHERE", "programs' stderr: fcgi, log, both or off",
 	 OPT_CALL, .call = set_stderr},
 	{"limit", "NAME=N", "cpu, as, nproc, nofile, fsize or core", OPT_CALL,
@@ -397,6 +406,16 @@ static void check_program(const char *option, const char *path)
 	check_kind(path, S_IFREG, "file");
 }
 
+/* As a request's program is called: resolved, but for the command line's. */
+static void settle_preload(const char **word)
+{
+	if (strcmp(*word, "all") == 0 ||
+	    (set.program && strcmp(*word, set.program[0]) == 0))
+		return;
+	check_program("-preload ", *word);
+	*word = resolve("-preload", *word);
+}
+
 static void settle_paths(void)
 {
 	int i;
@@ -411,6 +430,8 @@ static void settle_paths(void)
 		set.root++; /* below it all paths begin with a slash */
 	for (i = 0; i < set.allow.count; i++)
 		set.allow.word[i] = resolve("-allow", set.allow.word[i]);
+	for (i = 0; i < set.preload.count; i++)
+		settle_preload(&set.preload.word[i]);
 	for (i = 0; i < set.handlers; i++)
 		check_program("-handler ", set.handler[i].program);
 }

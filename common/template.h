@@ -1,0 +1,40 @@
+#ifndef TEMPLATE_H
+#define TEMPLATE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * What the wrapper and its templates (-preload) say to each other.
+ */
+
+/* In a template's environment: it waits before main, or later, when a prelude
+ * calls cgi_fcgi_wait. */
+#define TEMPLATE_VARIABLE "CGI_FCGI_TEMPLATE"
+#define TEMPLATE_NOW	  "now"
+#define TEMPLATE_LATER	  "later"
+
+#define TEMPLATE_FDS	 4     /* folder, stdin, stdout, stderr */
+#define TEMPLATE_ENV_MAX 65536 /* a larger environment needs no template */
+
+struct template_request {
+	pid_t pid; /* who is to take it */
+	char env[TEMPLATE_ENV_MAX];
+};
+
+/*
+ * For the preludes, which are in languages that can call a C function and read
+ * memory: cgi_fcgi_wait returns once in each request's process, with
+ * descriptors 0, 1, 2 and folder as they should be and cgi_fcgi_env (so many
+ * bytes, NAME=VALUE, each ended by NUL) telling the variables. Before it is
+ * called the paths of what was loaded may be written to the descriptor
+ * cgi_fcgi_files, a line each.
+ */
+void cgi_fcgi_wait(void);
+extern char *cgi_fcgi_env;
+extern size_t cgi_fcgi_env_length;
+extern int cgi_fcgi_files;
+
+#endif

@@ -1,0 +1,57 @@
+# The prelude for Perl (-preload): the script and its modules are compiled; each
+# request's process goes on from here.
+package CgiFcgiTemplate;
+
+use strict;
+use warnings;
+use DynaLoader ();
+
+# It is loaded already.
+my $template = DynaLoader::dl_load_file(__FILE__ =~ s/[^\/]*\z/template.so/r)
+	or die DynaLoader::dl_error();
+
+sub symbol {
+	my ($name) = @_;
+	return DynaLoader::dl_find_symbol($template, $name)
+		// die DynaLoader::dl_error();
+}
+
+# A C variable's or a pointer's bytes.
+sub bytes_at {
+	my ($address, $length) = @_;
+	return unpack "P$length", pack 'J', $address;
+}
+
+sub number_of {
+	my ($name, $form) = @_;
+	return unpack $form, bytes_at(symbol($name), length pack $form, 0);
+}
+
+sub tell_files {
+	my $fd = number_of('cgi_fcgi_files', 'i');
+	open my $list, '>&', $fd or return;
+	print {$list} map { "$_\n" } grep { defined } values %INC;
+	return close $list;
+}
+
+# As perl itself does it, with -T marked as not to be trusted.
+sub take_environment {
+	my $mark = substr "$0$^X", 0, 0;
+	my $text = bytes_at(number_of('cgi_fcgi_env', 'J'),
+		number_of('cgi_fcgi_env_length', 'J'));
+	%ENV = map { /\A([^=]+)=(.*)\z/s ? ($1, $2 . $mark) : () }
+		split /\0/, $text;
+	return;
+}
+
+INIT {
+	tell_files();
+	DynaLoader::dl_install_xsub('CgiFcgiTemplate::wait',
+		symbol('cgi_fcgi_wait'));
+	CgiFcgiTemplate::wait();
+	take_environment();
+	$^T = time;
+	srand;
+}
+
+1;

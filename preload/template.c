@@ -1,0 +1,407 @@
+/*
+ * template: loaded into a CGI program by LD_PRELOAD, makes a template of it: a
+ * process that has done all that comes before a request, and is forked for
+ * each. The wrapper's side is wrapper/preload.c.
+ *
+ * A template keeps one child ready. The child is the wrapper's own, as if the
+ * wrapper had forked it (CLONE_PARENT), so that its end, its group and its
+ * limits are what they always are. It waits on the channel, takes one request
+ * and goes on into the program; then the template forks the next one.
+ *
+ *	template -> wrapper	the pid of the child that is ready; with the
+ *				first: a descriptor that becomes readable when a
+ *				file that was loaded changes (inotify)
+ *	wrapper -> child	struct template_request; folder and fds 0, 1, 2
+ *
+ * Either side's end is the other's: nothing outlives the wrapper.
+ */
+#include "template.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef int main_function(int argc, char **argv, char **envp);
+typedef int start_function(main_function *real, int argc, char **argv,
+			   void (*init)(void), void (*fini)(void),
+			   void (*rtld_fini)(void), void *stack_end);
+
+start_function __libc_start_main;
+
+#define FIRST_FD                                                               \
+	100 /* out of the way of programs that count on low numbers            \
+	     */
+#define WATCHED                                                                \
+	(IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF)
+
+extern char **environ;
+
+/* For the preludes: see template.h. */
+char *cgi_fcgi_env;
+size_t cgi_fcgi_env_length;
+int cgi_fcgi_files = -1;
+
+static int channel = -1;
+static int taken = -1; /* the child says so */
+static main_function *real_main;
+static struct timespec begun;
+
+static _Noreturn void give_up(const char *why)
+{
+	dprintf(STDERR_FILENO, "cgi-fcgi: %s: cannot be preloaded: %s: %s\n",
+		program_invocation_name, why, strerror(errno));
+	_exit(1);
+}
+
+/* --- What was loaded, and whether it changes */
+
+static void watch_file(int changes, const char *path)
+{
+	struct stat st;
+
+	if (inotify_add_watch(changes, path, WATCHED) < 0)
+		return;
+	/* Between its loading and this it may have changed already. */
+	if (stat(path, &st) == 0 && (st.st_ctim.tv_sec > begun.tv_sec ||
+				     (st.st_ctim.tv_sec == begun.tv_sec &&
+				      st.st_ctim.tv_nsec > begun.tv_nsec))) {
+		errno = 0;
+		give_up("it changes just now");
+	}
+}
+
+static void watch_maps(int changes)
+{
+	char line[PATH_MAX + 128];
+	char last[sizeof(line)] = "";
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	if (!maps)
+		return;
+	while (fgets(line, sizeof(line), maps)) {
+		char *path = strchr(line, '/');
+
+		if (!path)
+			continue;
+		path[strcspn(path, "\n")] = '\0';
+		if (strcmp(path, last) != 0)
+			watch_file(changes, path);
+		memcpy(last, path, strlen(path) + 1);
+	}
+	fclose(maps);
+}
+
+/* What a prelude has listed: paths, each on a line. */
+static void watch_list(int changes)
+{
+	char line[PATH_MAX + 1];
+	FILE *list;
+
+	if (cgi_fcgi_files < 0 || lseek(cgi_fcgi_files, 0, SEEK_SET) < 0)
+		return;
+	list = fdopen(cgi_fcgi_files, "r");
+	if (!list)
+		return;
+	while (fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = '\0';
+		watch_file(changes, line);
+	}
+	fclose(list);
+	cgi_fcgi_files = -1;
+}
+
+static int watch_files(void)
+{
+	int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (changes < 0)
+		give_up("inotify");
+	watch_maps(changes);
+	watch_list(changes);
+	return changes;
+}
+
+/* --- The template */
+
+/* fork(2), but the child is a child of our parent; *ended becomes readable when
+ * it has ended. The C library keeps the thread's id where the kernel was told
+ * to clear it. */
+static pid_t fork_sibling(int *ended)
+{
+	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
+		     CLONE_CHILD_CLEARTID | SIGCHLD;
+	int *tid = NULL;
+
+	if (prctl(PR_GET_TID_ADDRESS, &tid) < 0 || !tid)
+		return -1;
+#ifdef __x86_64__
+	return (pid_t)syscall(SYS_clone, flags, NULL, ended, tid, NULL);
+#else
+	return (pid_t)syscall(SYS_clone, flags, NULL, ended, NULL, tid);
+#endif
+}
+
+static int announce(pid_t pid, int changes)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec part = {&pid, sizeof(pid)};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+
+	if (changes >= 0) {
+		message.msg_control = &control;
+		message.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(&control.header), &changes, sizeof(int));
+	}
+	return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/* --- The child */
+
+static int open_files[FIRST_FD];
+static int open_count;
+
+static void note_files(void)
+{
+	struct stat st;
+	int fd;
+
+	for (fd = 3; fd < FIRST_FD; fd++)
+		if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			open_files[open_count++] = fd;
+}
+
+/* A file that the template has open has one offset for all of its children,
+ * unless each opens it anew. */
+static void own_file(int fd)
+{
+	char path[40];
+	int flags = fcntl(fd, F_GETFL);
+	int own;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	own = flags < 0 ? -1 : open(path, flags | O_CLOEXEC);
+	if (own < 0)
+		return;
+	lseek(own, lseek(fd, 0, SEEK_CUR), SEEK_SET);
+	dup3(own, fd, fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+	close(own);
+}
+
+static void set_environment(char *text, size_t length)
+{
+	size_t count = 0;
+	size_t i;
+	char **list;
+
+	for (i = 0; i < length; i += strlen(text + i) + 1)
+		count++;
+	list = malloc((count + 1) * sizeof(*list));
+	if (!list)
+		give_up("environment");
+	count = 0;
+	/* perl frees them one by one. */
+	for (i = 0; i < length; i += strlen(text + i) + 1)
+		list[count++] = strdup(text + i);
+	list[count] = NULL;
+	environ = list;
+	cgi_fcgi_env = text;
+	cgi_fcgi_env_length = length;
+}
+
+/* Returns the length of what came and fills fds, or returns 0: it was meant
+ * for a child that has died before. The process ends if none can come. */
+static size_t receive(struct template_request *request, int fds[TEMPLATE_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(TEMPLATE_FDS * sizeof(int))];
+	} control;
+	struct iovec part = {request, sizeof(*request)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	ssize_t n;
+	int i;
+
+	do
+		n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < (ssize_t)offsetof(struct template_request, env) ||
+	    !CMSG_FIRSTHDR(&message) ||
+	    control.header.cmsg_len != CMSG_LEN(TEMPLATE_FDS * sizeof(int)))
+		_exit(0);
+	memcpy(fds, CMSG_DATA(&control.header), TEMPLATE_FDS * sizeof(int));
+	if (request->pid == getpid())
+		return (size_t)n;
+	for (i = 0; i < TEMPLATE_FDS; i++)
+		close(fds[i]);
+	return 0;
+}
+
+static void enter_world(int fds[TEMPLATE_FDS])
+{
+	sigset_t none;
+	int i;
+
+	if (fchdir(fds[0]) < 0)
+		give_up("folder");
+	for (i = 1; i < TEMPLATE_FDS; i++)
+		if (dup2(fds[i], i - 1) < 0)
+			give_up("descriptors");
+	for (i = 0; i < TEMPLATE_FDS; i++)
+		close(fds[i]);
+	for (i = 0; i < open_count; i++)
+		own_file(open_files[i]);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void take_request(void)
+{
+	static struct template_request request;
+	const uint64_t one = 1;
+	int fds[TEMPLATE_FDS];
+	size_t length;
+
+	do
+		length = receive(&request, fds);
+	while (length == 0);
+	/* From here on the template makes the next one. */
+	if (write(taken, &one, sizeof(one)) != (ssize_t)sizeof(one))
+		_exit(1);
+	close(taken);
+	close(channel);
+	set_environment(request.env,
+			length - offsetof(struct template_request, env));
+	enter_world(fds);
+}
+
+static void refuse_threads(void)
+{
+	struct stat st;
+
+	/* One link for each thread, and two more. */
+	if (stat("/proc/self/task", &st) == 0 && st.st_nlink > 3) {
+		errno = 0;
+		give_up("it has started threads");
+	}
+}
+
+/* Until the child has its request, or has been ended before that. */
+static void wait_for_child(int ended)
+{
+	struct pollfd fds[] = {{.fd = taken, .events = POLLIN},
+			       {.fd = ended, .events = POLLIN},
+			       {.fd = channel, .events = 0}};
+	uint64_t times;
+
+	while (poll(fds, 3, -1) < 0 && errno == EINTR)
+		;
+	if (fds[2].revents ||
+	    (fds[0].revents && read(taken, &times, sizeof(times)) < 0))
+		_exit(0);
+	close(ended);
+}
+
+void cgi_fcgi_wait(void)
+{
+	int changes = watch_files();
+
+	refuse_threads();
+	note_files();
+	taken = eventfd(0, EFD_CLOEXEC);
+	if (taken < 0)
+		give_up("eventfd");
+	for (;;) {
+		int ended = -1;
+		pid_t pid = fork_sibling(&ended);
+
+		if (pid < 0)
+			give_up("fork");
+		if (pid == 0) {
+			if (changes >= 0)
+				close(changes);
+			take_request();
+			return;
+		}
+		if (announce(pid, changes) < 0)
+			_exit(0);
+		if (changes >= 0)
+			close(changes);
+		changes = -1;
+		wait_for_child(ended);
+	}
+}
+
+/* --- In between */
+
+static void open_channel(void)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	channel = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_FD);
+	if (channel < 0) /* there are not so many */
+		channel = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (null < 0 || channel < 0 || dup2(null, STDIN_FILENO) < 0)
+		give_up("descriptors");
+	close(null);
+	clock_gettime(CLOCK_REALTIME, &begun);
+}
+
+static int template_main(int argc, char **argv, char **envp)
+{
+	const char *mode = getenv(TEMPLATE_VARIABLE);
+	bool later = mode && strcmp(mode, TEMPLATE_LATER) == 0;
+
+	/* What it starts itself is nothing of ours. */
+	unsetenv("LD_PRELOAD");
+	unsetenv("LD_BIND_NOW");
+	unsetenv(TEMPLATE_VARIABLE);
+	open_channel();
+	if (later) {
+		/* A prelude is run, which calls cgi_fcgi_wait. */
+		cgi_fcgi_files = memfd_create("files", MFD_CLOEXEC);
+		return real_main(argc, argv, envp);
+	}
+	cgi_fcgi_wait();
+	return real_main(argc, argv, environ);
+}
+
+/* What every dynamically linked program calls first (crt1.o). */
+int __libc_start_main(main_function *called, int argc, char **argv,
+		      void (*init)(void), void (*fini)(void),
+		      void (*rtld_fini)(void), void *stack_end)
+{
+	start_function *real;
+	void *symbol = dlsym(RTLD_NEXT, "__libc_start_main");
+
+	memcpy(&real, &symbol, sizeof(real));
+	real_main = called;
+	return real(getenv(TEMPLATE_VARIABLE) ? template_main : called, argc,
+		    argv, init, fini, rtld_fini, stack_end);
+}

@@ -1,0 +1,121 @@
+"""The prelude for Python (-preload): the script is compiled and what it imports
+at its top is loaded; each request's process goes on from here."""
+
+import ast
+import atexit
+import builtins
+import ctypes
+import importlib
+import os
+import sys
+import types
+
+
+def imports(tree):
+    """The modules that are named where the script begins to run."""
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                yield name.name
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module
+
+
+def compiled(path):
+    with open(path, "rb") as file:
+        tree = ast.parse(file.read(), path)
+    return tree, compile(tree, path, "exec", dont_inherit=True)
+
+
+def load(path):
+    """The code, or None if it has a mistake: whoever asks is told."""
+    try:
+        tree, code = compiled(path)
+    except (SyntaxError, ValueError):
+        return None
+    for name in imports(tree):
+        try:
+            importlib.import_module(name)
+        except Exception:  # the script will meet it, too
+            pass
+    return code
+
+
+def files():
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if path:
+            yield os.path.abspath(path)
+
+
+def take_environment(library):
+    pointer = ctypes.c_void_p.in_dll(library, "cgi_fcgi_env").value
+    length = ctypes.c_size_t.in_dll(library, "cgi_fcgi_env_length").value
+    pairs = ctypes.string_at(pointer, length).split(b"\0")
+    os.environ.clear()  # of what libc has, too
+    for pair in pairs:
+        name, equals, value = pair.partition(b"=")
+        if name and equals:
+            os.environb[name] = value
+
+
+def wait():
+    library = ctypes.CDLL(None)
+    listing = ctypes.c_int.in_dll(library, "cgi_fcgi_files").value
+    os.write(listing, "".join(f"{name}\n" for name in files()).encode())
+    # With the interpreter's lock held: nothing else runs meanwhile.
+    ctypes.PyDLL(None).cgi_fcgi_wait()
+    ctypes.pythonapi.PyOS_AfterFork_Child()
+    take_environment(library)
+    if "random" in sys.modules:
+        sys.modules["random"].seed()
+
+
+def end(status):
+    """As the interpreter ends, but for taking its own world apart, which takes
+    longer than most scripts."""
+    try:
+        threading = sys.modules.get("threading")
+        if threading:
+            threading._shutdown()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            if stream and not stream.closed:
+                stream.flush()
+    except BaseException as mistake:
+        sys.excepthook(type(mistake), mistake, mistake.__traceback__)
+        status = status or 120
+    os._exit(status & 255)
+
+
+def execute(path, code):
+    """Runs the script as the interpreter does; returns its exit status."""
+    script = types.ModuleType("__main__")
+    script.__file__ = path
+    script.__builtins__ = builtins
+    sys.modules["__main__"] = script
+    try:
+        exec(code or compiled(path)[1], script.__dict__)
+        return 0
+    except SystemExit as request:
+        if request.code is None or isinstance(request.code, int):
+            return request.code or 0
+        print(request.code, file=sys.stderr)
+    except BaseException as mistake:
+        # Without the frame of this file.
+        trace = mistake.__traceback__.tb_next
+        sys.excepthook(type(mistake), mistake.with_traceback(trace), trace)
+    return 1
+
+
+def run():
+    path = sys.argv[1]
+    del sys.argv[0]
+    sys.path[0] = os.path.dirname(os.path.abspath(path))
+    code = load(path)
+    wait()
+    end(execute(path, code))
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,414 @@
+# -preload: unmodified programs, forked from a template of themselves.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	here
+	mkdir cgi
+	cc -o cgi/c -x c - <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <unistd.h>
+		int main(int argc, char **argv)
+		{
+			char folder[4096], body[100] = "";
+			const char *query = getenv("QUERY_STRING");
+			scanf("%99s", body);
+			printf("A: b\n\n%d %d %s %s %s %s\n", argc, getpid(),
+			       argv[0], query ? query : "none",
+			       getcwd(folder, sizeof(folder)), body);
+			return 3;
+		}
+	END
+	program cgi/sh <<-'END'
+		#!/bin/sh
+		read body
+		printf 'A: b\n\n%s %s %s %s %s %s\n' 1 $$ "$0" \
+			"${QUERY_STRING-none}" "$PWD" "$body"
+		exit 3
+	END
+	program cgi/perl <<-'END'
+		#!/usr/bin/perl -w
+		use strict;
+		use Cwd;
+		$| = 1;
+		my $body = <STDIN> // '';
+		print "A: b\n\n", join(' ', 1, $$, $0,
+			$ENV{QUERY_STRING} // 'none', getcwd(), $body), "\n";
+		exit 3;
+	END
+	program cgi/python <<-'END'
+		#!/usr/bin/env python3
+		import os, sys
+		body = sys.stdin.read()
+		print("A: b\n")
+		print(len(sys.argv), os.getpid(), sys.argv[0],
+		      os.environ.get("QUERY_STRING", "none"), os.getcwd(), body)
+		sys.exit(3)
+	END
+	ALL='c sh perl python'
+}
+
+preloaded() {
+	"$CGI_FCGI" -connect "$SOCK" -url /status 3>&- |
+		sed -n 's/^preloaded: //p'
+}
+
+# warm FILE: asks until a template has answered; the answer is in $output.
+warm() {
+	local before end=$((SECONDS + 20))
+	before=$(preloaded)
+	until run get "$@" && [ "$(preloaded)" -gt "$before" ]; do
+		((SECONDS < end)) || return
+	done
+}
+
+# serve [OPTION...]
+serve() {
+	wrapper -preload all -status /status "$@"
+}
+
+# forked ARG...: get, and that a template has answered it.
+forked() {
+	local before
+	before=$(preloaded)
+	run get "$@"
+	[ "$(preloaded)" -eq $((before + 1)) ]
+}
+
+childless() {
+	[ -z "$(children_of "$1")" ]
+}
+
+@test "a preloaded program answers as it does without: arguments, folder, variables, exit status" {
+	local name plain
+	for name in $ALL; do
+		wrapper
+		run get "$PWD/cgi/$name" QUERY_STRING=a=1
+		plain=$(sed 's/n1 [0-9]* /n1 PID /' <<<"$output")
+		stop_wrapper
+		[[ $plain == *"n1 PID $PWD/cgi/$name a=1 $PWD/cgi "*'END 3 0'* ]]
+		serve
+		warm "$PWD/cgi/$name"
+		forked "$PWD/cgi/$name" QUERY_STRING=a=1
+		[ "$(sed 's/n1 [0-9]* /n1 PID /' <<<"$output")" = "$plain" ]
+		stop_wrapper
+	done
+}
+
+@test "each request has a process of its own, and nothing of the one before it" {
+	local name pids
+	serve
+	for name in $ALL; do
+		warm "$PWD/cgi/$name" QUERY_STRING=one
+		pids=$output
+		forked "$PWD/cgi/$name"
+		[[ $output == *" none "* ]]
+		[ "$output" != "$pids" ]
+		run -0 wire "post 1 $PWD/cgi/$name body" 'end 1' 'tell 1'
+		[[ $output == *" none $PWD/cgi body"* ]]
+	done
+}
+
+@test "a program is made a template of when it is asked for often, or by name, and never run for nothing" {
+	program counted <<-'END'
+		#!/bin/sh
+		echo >>"${0%/*}/runs"
+		printf 'A: b\n\n'
+	END
+	cp counted once
+	serve -preload "$PWD/counted"
+	run -0 get "$PWD/counted"
+	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]'
+	forked "$PWD/counted"
+	forked "$PWD/counted"
+	run -0 get "$PWD/once"
+	run -0 get "$PWD/once"
+	[ "$(wc -l <runs)" -eq 5 ]
+	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
+	stop_wrapper
+	[ "$(wc -l <runs)" -eq 5 ]
+}
+
+@test "what cannot be a template is run as always, and the log says so once" {
+	local i
+	cp "$(command -v busybox)" static
+	cat >main.c <<-'END'
+		#include <stdio.h>
+		int main(void) { puts("A: b\n\nhello"); return 0; }
+	END
+	cc -static -o static main.c
+	cc -o changes main.c
+	chmod u+s changes
+	musl-gcc -o other main.c
+	program script <<<"#!$PWD/static"
+	serve
+	for name in static changes other script; do
+		for i in 1 2 3 4 5; do
+			run -0 get "$PWD/$name"
+			[[ $output == *hello* ]]
+		done
+		[ "$(grep -c "$PWD/$name: is not preloaded" wrapper.log)" -eq 1 ]
+	done
+	[ "$(preloaded)" -eq 0 ]
+	logged "$PWD/static: is not preloaded: it is linked statically"
+	logged "$PWD/changes: is not preloaded: it changes its rights"
+	logged "$PWD/other: is not preloaded: it has another C library"
+	childless "$WRAPPER"
+}
+
+@test "a script with a mistake says so to whoever asks, as without" {
+	program bad.py <<-'END'
+		#!/usr/bin/python3
+		print("A: b\n"
+	END
+	program bad.pl <<-'END'
+		#!/usr/bin/perl
+		print "A: b\n\n;
+	END
+	local name i
+	serve
+	for name in bad.py bad.pl; do
+		for i in 1 2 3 4 5 6; do
+			run -0 get "$PWD/$name"
+			[[ $output == *'Status: 500'*"line "* ]]
+		done
+	done
+	program late.py <<-'END'
+		#!/usr/bin/python3
+		import os
+		if "QUERY_STRING" in os.environ:
+		    import no_such_module
+		print("A: b\n")
+		raise SystemExit("over")
+	END
+	warm "$PWD/late.py"
+	[[ $output == *'STDERR over'*'END 1 0'* ]]
+	forked "$PWD/late.py" QUERY_STRING=x
+	[[ $output == *"No module named 'no_such_module'"*'END 1 0'* ]]
+	[[ $output != *template.py* ]]
+}
+
+@test "a change of the script, or of a module that it uses, counts from the next request on" {
+	cat >Mine.pm <<<'package Mine; sub text { "pm one" } 1;'
+	cat >mine.py <<<'text = "py one"'
+	program it.pl <<-'END'
+		#!/usr/bin/perl
+		use lib '.';
+		use Mine;
+		print "A: b\n\n", Mine::text(), " script one\n";
+	END
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import mine
+		print("A: b\n\n" + mine.text + " script one")
+	END
+	local kind
+	export PYTHONDONTWRITEBYTECODE=1
+	serve -env PYTHONDONTWRITEBYTECODE
+	for kind in pl py; do
+		warm "$PWD/it.$kind"
+		[[ $output == *one*one* ]]
+		sed -i 's/script one/script two/' "it.$kind"
+		run -0 get "$PWD/it.$kind"
+		[[ $output == *one*two* ]]
+		warm "$PWD/it.$kind"
+		[[ $output == *one*two* ]]
+	done
+	sed -i 's/one/two/' Mine.pm mine.py
+	for kind in pl py; do
+		run -0 get "$PWD/it.$kind"
+		[[ $output == *two*two* ]]
+		warm "$PWD/it.$kind"
+		[[ $output == *two*two* ]]
+	done
+}
+
+@test "random numbers, the time and the data of a script are each request's own" {
+	program it.pl <<-'END'
+		#!/usr/bin/perl
+		use POSIX ();
+		BEGIN { rand }
+		print "A: b\n\n", rand(), ' ', time - $^T, ' ',
+			length join('', <DATA>);
+		__END__
+	END
+	head -c 100000 /dev/zero | tr '\0' '\n' >>it.pl
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import random
+		print("A: b\n\n" + str(random.random()))
+	END
+	serve
+	warm "$PWD/it.pl"
+	sleep 1.1
+	for i in 1 2 3; do
+		forked "$PWD/it.pl"
+		[[ $output == *' 0 100000'* ]]
+		grep -o '0\.[0-9]*' <<<"$output" >>numbers
+	done
+	warm "$PWD/it.py"
+	for i in 1 2 3; do
+		forked "$PWD/it.py"
+		grep -o '0\.[0-9]*' <<<"$output" >>numbers
+	done
+	[ "$(sort -u numbers | wc -l)" -eq 6 ]
+}
+
+@test "what a Python script leaves to its end is done: buffers, atexit, threads" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import atexit, sys, threading, time
+		def late():
+		    time.sleep(0.2)
+		    print("thread")
+		print("A: b\n")
+		atexit.register(print, "atexit")
+		threading.Thread(target=late).start()
+		print("last", end="")
+	END
+	serve
+	warm "$PWD/it.py"
+	[[ $output == *'lastthread\natexit\n'*'END 0 0'* ]]
+}
+
+@test "with -T a Perl script's variables are not to be trusted, as without" {
+	program it.pl <<-'END'
+		#!/usr/bin/perl -T
+		use Scalar::Util 'tainted';
+		print "A: b\n\n", join ' ', map { tainted($ENV{$_}) }
+			'QUERY_STRING', 'PATH';
+	END
+	serve
+	warm "$PWD/it.pl" QUERY_STRING=x
+	[[ $output == *'\n\n1 1\n'* || $output == *'\n\n1 1'* ]]
+}
+
+@test "limits, aborts and deaths end a preloaded program and all that it started" {
+	program slow <<-'END'
+		#!/bin/sh
+		case $QUERY_STRING in
+		die) kill -9 $$ ;;
+		hang) sleep 1000 & echo $! $$ >"${0%/*}/pids"
+			printf 'A: b\n\n'; wait ;;
+		esac
+		printf 'A: b\n\nfine\n'
+	END
+	local pid
+	serve -max-time 1
+	warm "$PWD/slow"
+	forked "$PWD/slow" QUERY_STRING=die
+	[[ $output == *'Status: 500'*'END 137 0'* ]]
+	forked "$PWD/slow" QUERY_STRING=hang
+	[[ $output == *'END 143 0'* ]]
+	for pid in $(cat pids); do wait_for gone "$pid"; done
+	run -0 wire "get 1 $PWD/slow QUERY_STRING=hang" 'out 1 \n\n' 'abort 1' \
+		'end 1'
+	for pid in $(cat pids); do wait_for gone "$pid"; done
+	warm "$PWD/slow"
+	[[ $output == *fine* ]]
+}
+
+@test "a template that dies, or whose waiting child does, is made again, and no request is lost" {
+	local pid i
+	serve
+	warm "$PWD/cgi/sh"
+	for i in 1 2 3 4; do
+		for pid in $(children_of "$WRAPPER"); do
+			# Its child goes with a template.
+			run kill -9 "$pid"
+			run -0 get "$PWD/cgi/sh" QUERY_STRING=x
+			[[ $output == *' x '*'END 3 0'* ]]
+		done
+		warm "$PWD/cgi/sh"
+	done
+}
+
+@test "no template outlives the wrapper, however it ends" {
+	local how pids pid
+	for how in TERM KILL; do
+		serve -workers 2
+		warm "$PWD/cgi/c"
+		warm "$PWD/cgi/python"
+		pids=$(pgrep -f "$PWD/cgi/")
+		[ "$(wc -w <<<"$pids")" -ge 4 ]
+		if [ $how = TERM ]; then
+			stop_wrapper
+		else
+			kill -9 $(children_of "$WRAPPER") "$WRAPPER"
+			wait_for gone "$WRAPPER"
+		fi
+		for pid in $pids; do wait_for gone "$pid"; done
+		rm -f "$SOCK"
+	done
+}
+
+@test "a template that starts threads, or does not get ready, does no harm" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import busy
+		print("A: b\n\nfine")
+	END
+	cat >busy.py <<-'END'
+		import threading, time
+		threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()
+	END
+	local i
+	serve
+	for i in 1 2 3 4 5 6; do
+		run -0 get "$PWD/it.py"
+		[[ $output == *fine* ]]
+	done
+	wait_for logged 'it has started threads'
+	wait_for logged "$PWD/it.py: is not preloaded"
+	wait_for childless "$WRAPPER"
+	run -0 get "$PWD/it.py"
+	[[ $output == *fine* ]]
+}
+
+@test "the status page tells templates and their memory" {
+	serve
+	warm "$PWD/cgi/perl"
+	warm "$PWD/cgi/sh"
+	run -0 "$CGI_FCGI" -connect "$SOCK" -url /status
+	grep -qx 'templates: 2' <<<"$output"
+	[ "$(sed -n 's/^templates_kib: //p' <<<"$output")" -gt 500 ]
+}
+
+@test "-root, -as-owner, -handler, -limit and -env hold for preloaded programs too" {
+	[ "$(id -u)" -eq 0 ]
+	program cgi/who <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		echo "$(id -u) $(id -G) $(ulimit -n) $MINE"
+		echo told >/dev/stderr
+	END
+	cat >cgi/x.pl <<<'print "A: b\n\n$0 $ENV{MINE}";'
+	chown -R 61234:61235 cgi
+	serve -root "$PWD/cgi" -as-owner 1000 -limit nofile=77 -env MINE=7 \
+		-handler .pl=/usr/bin/perl
+	warm "$PWD/cgi/who"
+	[[ $output == *'61234 61235 77 7\n'* ]]
+	[[ $output == *'STDERR told'* ]]
+	warm "$PWD/cgi/x.pl"
+	[[ $output == *'./x.pl 7'* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *'Status: 403'* ]]
+}
+
+@test "40 connections of 50 requests, 4 at once, with aborts, deaths and cuts: no wrong byte" {
+	serve -queue 10000 -grace 1
+	run -0 "$BUILD/storm" "$SOCK" "$CGI_C/nonce" 40 50 4 wild
+	[[ $output == good* ]]
+	[ "$(preloaded)" -gt 1000 ]
+	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -le 2 ]'
+	alive "$WRAPPER"
+}
+
+@test "without template.so the log says so, and everything is run as always" {
+	cp "$CGI_FCGI" alone
+	CGI_FCGI=$PWD/alone wrapper -preload all
+	run -0 get "$PWD/cgi/sh"
+	[[ $output == *'END 3 0'* ]]
+	logged 'template.so is not found'
+}

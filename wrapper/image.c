@@ -1,0 +1,258 @@
+/*
+ * image: #! lines and ELF headers.
+ */
+#include "image.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <link.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "text.h"
+
+#define LINES_MAX 4   /* #! lines that lead to one another */
+#define HEAD_SIZE 256 /* as the kernel reads them */
+
+static char folder_of_own[PATH_MAX]; /* template.so and the preludes */
+static char template_path[PATH_MAX + 16];
+static char perl_include[PATH_MAX + 16];
+static char python_prelude[PATH_MAX + 16];
+static char lines[LINES_MAX][HEAD_SIZE];
+static char found[LINES_MAX][PATH_MAX];
+static ElfW(Ehdr) own;
+
+static int read_header(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, &own, sizeof(own));
+
+	if (fd >= 0)
+		close(fd);
+	return n == (ssize_t)sizeof(own) ? 0 : -1;
+}
+
+/* Beside the command where it is built, or where it is installed. */
+int image_init(void)
+{
+	static const char *const places[] = {"preload", "../lib/cgi-fcgi"};
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t i;
+
+	if (length < 0)
+		return -1;
+	self[length] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		text_format(folder_of_own, sizeof(folder_of_own), "%.3000s/%s",
+			    self, places[i]);
+		text_format(template_path, sizeof(template_path),
+			    "%s/template.so", folder_of_own);
+		text_format(perl_include, sizeof(perl_include), "-I%s",
+			    folder_of_own);
+		text_format(python_prelude, sizeof(python_prelude),
+			    "%s/template.py", folder_of_own);
+		if (read_header(template_path) == 0)
+			return 0;
+	}
+	return -1;
+}
+
+const char *image_template(void)
+{
+	return template_path;
+}
+
+static int refuse(struct image *image, const char *why)
+{
+	text_format(image->why, sizeof(image->why), "%s", why);
+	return -1;
+}
+
+/* Puts words among those that there are. */
+static int insert(struct image *image, int at, char *const *words, int count)
+{
+	int have = 0;
+
+	while (image->words[have])
+		have++;
+	if (have + count >= IMAGE_WORDS)
+		return refuse(image, "too many words in its #! lines");
+	memmove(image->words + at + count, image->words + at,
+		(size_t)(have + 1 - at) * sizeof(*image->words));
+	memcpy(image->words + at, words, (size_t)count * sizeof(*words));
+	return 0;
+}
+
+/* What env(1) would find. */
+static const char *search(const char *name, char *where)
+{
+	const char *path = getenv("PATH");
+
+	while (path && *path) {
+		size_t length = strcspn(path, ":");
+
+		text_format(where, PATH_MAX, "%.*s/%s", (int)length, path,
+			    name);
+		if (access(where, X_OK) == 0)
+			return where;
+		path += length + (path[length] == ':');
+	}
+	return NULL;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* words[0] is a script: its place is taken by the interpreter, its argument and
+ * the script's path. */
+static int resolve_line(struct image *image, const char *path, char *line,
+			char *where)
+{
+	char *words[3];
+	int count = 0;
+	char *argument;
+
+	line[strcspn(line, "\n")] = '\0';
+	line += 2 + strspn(line + 2, " \t");
+	argument = line + strcspn(line, " \t");
+	if (*argument)
+		*argument++ = '\0';
+	argument += strspn(argument, " \t");
+	while (*argument && strchr(" \t", argument[strlen(argument) - 1]))
+		argument[strlen(argument) - 1] = '\0';
+	if (strcmp(base_name(line), "env") == 0 && *argument != '-' &&
+	    !strchr(argument, '=') && search(argument, where)) {
+		line = where;
+		argument = line + strlen(line);
+	}
+	if (*line != '/')
+		return refuse(image, "its interpreter has no absolute path");
+	words[count++] = line;
+	if (*argument)
+		words[count++] = argument;
+	image->words[0] = (char *)(size_t)path;
+	return insert(image, 0, words, count);
+}
+
+static int check_interpreter(struct image *image, int fd,
+			     const ElfW(Phdr) * part)
+{
+	char name[HEAD_SIZE];
+	size_t size =
+		part->p_filesz < sizeof(name) ? part->p_filesz : sizeof(name);
+
+	if (pread(fd, name, size, (off_t)part->p_offset) != (ssize_t)size ||
+	    size == 0 || name[size - 1] != '\0')
+		return refuse(image, "its ELF header is damaged");
+	if (!strstr(base_name(name), "ld") || strstr(name, "musl"))
+		return refuse(image, "it has another C library");
+	return 0;
+}
+
+static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
+{
+	ElfW(Phdr) part;
+	struct stat st;
+	int i;
+
+	if (memcmp(elf->e_ident, own.e_ident, EI_VERSION) != 0 ||
+	    elf->e_machine != own.e_machine)
+		return refuse(image, "it is of another machine");
+	if (fstat(fd, &st) < 0 || st.st_mode & (S_ISUID | S_ISGID) ||
+	    fgetxattr(fd, "security.capability", NULL, 0) >= 0)
+		return refuse(image, "it changes its rights when it is run");
+	for (i = 0; i < elf->e_phnum; i++) {
+		off_t at = (off_t)(elf->e_phoff + (unsigned)i * sizeof(part));
+
+		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
+			break;
+		if (part.p_type == PT_INTERP)
+			return check_interpreter(image, fd, &part);
+	}
+	return refuse(image, "it is linked statically");
+}
+
+/* Interpreters that can be told to compile first and to wait then. Behind the
+ * interpreter and its own option comes the script. */
+static int add_prelude(struct image *image)
+{
+	const char *name = base_name(image->words[0]);
+	char *perl[] = {perl_include, (char *)(size_t) "-MCgiFcgiTemplate"};
+	char *python[] = {python_prelude};
+	int script = image->words[1] && image->words[1][0] == '-' ? 2 : 1;
+
+	if (!image->words[1] || !image->words[script])
+		return 0;
+	if (strncmp(name, "perl", 4) == 0) {
+		image->later = true;
+		return insert(image, 1, perl, 2);
+	}
+	if (strncmp(name, "python3", 7) == 0) {
+		image->later = true;
+		return insert(image, script, python, 1);
+	}
+	return 0;
+}
+
+/* Looks into one file; returns 1 if it is a script, with its line in line. */
+static int look_into(struct image *image, int folder, const char *path,
+		     char line[HEAD_SIZE])
+{
+	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	union {
+		char text[HEAD_SIZE];
+		ElfW(Ehdr) elf;
+	} head;
+	ssize_t n;
+	int result;
+
+	if (fd < 0)
+		return refuse(image, strerror(errno));
+	memset(&head, 0, sizeof(head));
+	n = pread(fd, &head, sizeof(head) - 1, 0);
+	if (n > 2 && memcmp(head.text, "#!", 2) == 0) {
+		memcpy(line, head.text, HEAD_SIZE);
+		result = 1;
+	} else if (n >= (ssize_t)sizeof(head.elf) &&
+		   memcmp(head.text, ELFMAG, SELFMAG) == 0) {
+		result = check_elf(image, fd, &head.elf);
+	} else {
+		result = refuse(image, "it is no program");
+	}
+	close(fd);
+	return result;
+}
+
+int image_of(struct image *image, int folder, const char *path,
+	     char *const *argv)
+{
+	int result;
+	int i;
+
+	memset(image, 0, sizeof(*image));
+	for (i = 0; argv[i]; i++)
+		if (insert(image, i, &argv[i], 1) < 0)
+			return -1;
+	for (i = 0; i < LINES_MAX; i++) {
+		result = look_into(image, folder, path, lines[i]);
+		if (result < 0)
+			return -1;
+		if (result == 0)
+			return add_prelude(image);
+		if (resolve_line(image, path, lines[i], found[i]) < 0)
+			return -1;
+		path = image->words[0];
+	}
+	return refuse(image, "too many #! lines lead to one another");
+}

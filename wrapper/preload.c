@@ -1,0 +1,430 @@
+/*
+ * preload: templates, and requests on their way into them.
+ */
+#include "preload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "template.h"
+#include "child.h"
+#include "image.h"
+#include "log.h"
+#include "loop.h"
+#include "settings.h"
+#include "shared.h"
+#include "text.h"
+
+#define OFTEN	  3	/* `-preload all`: the request that makes a template */
+#define START_MS  30000 /* to get ready; meanwhile it is started as always */
+#define READY_MS  100	/* for the next child, when many ask at once */
+#define ENV_WORDS (SETTINGS_LIST_MAX + 5)
+
+struct template
+{
+	struct template *next;
+	char *path; /* the program's, resolved; owned */
+	struct stat file;
+	struct watch channel; /* -1: there is none now */
+	struct timer patience;
+	pid_t pid;
+	pid_t ready; /* its child that waits for a request */
+	int changes; /* becomes readable when a file that it loaded changes */
+	long asked;
+	bool served; /* has been ready at least once */
+	bool failed; /* not to be tried again before the program changes */
+};
+
+static struct template *templates; /* the last used first */
+static int count;
+static struct timers patience;
+static int null_fd = -1;
+static bool able;
+
+static void put_status(struct template *template)
+{
+	int i;
+
+	for (i = 0; i < TEMPLATES_MAX; i++)
+		if (mine->template[i] == template->pid)
+			mine->template[i] = 0;
+	for (i = 0; i < TEMPLATES_MAX && template->channel.fd >= 0; i++)
+		if (mine->template[i] == 0) {
+			mine->template[i] = template->pid;
+			return;
+		}
+}
+
+/* Its end is the end of its child that waits, too. */
+static void shut(struct template *template)
+{
+	if (template->channel.fd < 0)
+		return;
+	timer_stop(&template->patience);
+	loop_shut(&template->channel);
+	put_status(template);
+	if (template->changes >= 0)
+		close(template->changes);
+	template->changes = -1;
+	template->ready = 0;
+	kill(-template->pid, SIGKILL);
+}
+
+static void fail(struct template *template, const char *why)
+{
+	note("%s: is not preloaded: %s", template->path, why);
+	template->failed = true;
+	shut(template);
+}
+
+/* The pid of a child that is ready; with the first a descriptor. Returns what
+ * recvmsg(2) does. */
+static ssize_t receive(struct template *template)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	pid_t pid = 0;
+	struct iovec part = {&pid, sizeof(pid)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	ssize_t n = recvmsg(template->channel.fd, &message,
+			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	if (n == (ssize_t)sizeof(pid)) {
+		template->ready = pid;
+		template->served = true;
+		timer_stop(&template->patience);
+		child_expect(1);
+	}
+	if (n > 0 && CMSG_FIRSTHDR(&message) && template->changes < 0)
+		memcpy(&template->changes, CMSG_DATA(&control.header),
+		       sizeof(int));
+	return n;
+}
+
+static void channel_ready(struct watch *watch, unsigned events)
+{
+	struct template *template = LOOP_OWNER(watch, struct template, channel);
+	ssize_t n = 1;
+
+	(void)events;
+	if (!template->ready)
+		n = receive(template);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	if (template->served)
+		shut(template);
+	else
+		fail(template, "it ended before it was ready");
+}
+
+static void patience_is_over(struct timer *timer)
+{
+	fail(LOOP_OWNER(timer, struct template, patience),
+	     "it does not get ready");
+}
+
+/* A process that nobody has asked for has ended. */
+static void stranger_ended(pid_t pid)
+{
+	struct template *template;
+
+	for (template = templates; template; template = template->next)
+		if (template->ready == pid)
+			shut(template);
+}
+
+int preload_init(void)
+{
+	if (set.preload.count == 0)
+		return 0;
+	timers_init(&patience, START_MS);
+	child_mind_strangers(stranger_ended);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd >= 0 && image_init() == 0) {
+		able = true;
+		return 0;
+	}
+	note("-preload: template.so is not found beside the command or in "
+	     "../lib/cgi-fcgi: nothing is preloaded");
+	return -1;
+}
+
+void preload_close(void)
+{
+	struct template *template;
+
+	for (template = templates; template; template = template->next)
+		shut(template);
+}
+
+static bool is_wanted(const char *path)
+{
+	int i;
+
+	for (i = 0; i < set.preload.count; i++)
+		if (strcmp(set.preload.word[i], path) == 0)
+			return true;
+	return false;
+}
+
+static void forget_last(void)
+{
+	struct template **at = &templates;
+	struct template *last;
+
+	while ((*at)->next)
+		at = &(*at)->next;
+	last = *at;
+	*at = NULL;
+	count--;
+	shut(last);
+	free(last->path);
+	loop_free(last);
+}
+
+static struct template *make(const char *path)
+{
+	struct template *template;
+
+	if (!is_wanted(path) && !is_wanted("all"))
+		return NULL;
+	template = calloc(1, sizeof(*template));
+	if (template)
+		template->path = strdup(path);
+	if (!template || !template->path) {
+		free(template);
+		return NULL;
+	}
+	template->channel.fd = template->changes = -1;
+	template->channel.ready = channel_ready;
+	template->patience.expired = patience_is_over;
+	template->asked = is_wanted(path) ? OFTEN : 0;
+	if (++count > TEMPLATES_MAX)
+		forget_last();
+	return template;
+}
+
+/* The template of a program, moved to the front. */
+static struct template *find(const char *path)
+{
+	struct template **at = &templates;
+	struct template *template;
+
+	while (*at && strcmp((*at)->path, path) != 0)
+		at = &(*at)->next;
+	template = *at;
+	if (template)
+		*at = template->next;
+	else
+		template = make(path);
+	if (template) {
+		template->next = templates;
+		templates = template;
+	}
+	return template;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev &&
+	       a->st_size == b->st_size && a->st_mode == b->st_mode &&
+	       a->st_uid == b->st_uid && a->st_gid == b->st_gid &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+	       a->st_ctim.tv_sec == b->st_ctim.tv_sec &&
+	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/* Whether the program's file, or one that was loaded, has changed. */
+static bool has_changed(struct template *template,
+			const struct program *program)
+{
+	char event[4096];
+	struct stat st;
+
+	if (fstatat(program->folder, program->local, &st, 0) < 0)
+		return true;
+	if (is_same(&st, &template->file))
+		return template->changes >= 0 &&
+		       read(template->changes, event, sizeof(event)) > 0;
+	template->file = st;
+	template->failed = false;
+	return true;
+}
+
+/* What constructors, BEGIN blocks and imports see. */
+static void fill_environment(char *list[ENV_WORDS], bool later)
+{
+	static char load[PATH_MAX + 32];
+	static char path[PATH_MAX];
+	const char *own_path = getenv("PATH");
+	int n = 0;
+	int i;
+
+	text_format(load, sizeof(load), "LD_PRELOAD=%s", image_template());
+	text_format(path, sizeof(path), "PATH=%s", own_path ? own_path : "");
+	list[n++] = load;
+	/* Once for all of them, not once in each. */
+	list[n++] = (char *)(size_t) "LD_BIND_NOW=1";
+	list[n++] =
+		(char *)(size_t)(later ? TEMPLATE_VARIABLE "=" TEMPLATE_LATER
+				       : TEMPLATE_VARIABLE "=" TEMPLATE_NOW);
+	if (own_path)
+		list[n++] = path;
+	for (i = 0; i < set.env.count; i++)
+		list[n++] = (char *)(size_t)set.env.word[i];
+	list[n] = NULL;
+}
+
+static int start_process(struct template *template, const struct image *image,
+			 const struct spawn *like, int theirs)
+{
+	char *environment[ENV_WORDS];
+	struct spawn spawn = *like;
+
+	fill_environment(environment, image->later);
+	spawn.path = image->words[0];
+	spawn.argv = image->words;
+	spawn.envp = environment;
+	spawn.files[0] = theirs;
+	spawn.files[1] = null_fd;
+	spawn.files[2] = log_descriptor() >= 0 ? log_descriptor() : null_fd;
+	template->pid = spawn_start(&spawn);
+	if (template->pid < 0) {
+		errno = spawn.error;
+		return -1;
+	}
+	child_expect(1);
+	return 0;
+}
+
+static void start_template(struct template *template, struct program *program,
+			   const struct spawn *spawn)
+{
+	struct image image;
+	int ends[2];
+	int result;
+
+	if (image_of(&image, program->folder, spawn->path, spawn->argv) < 0) {
+		fail(template, image.why);
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return;
+	result = start_process(template, &image, spawn, ends[1]);
+	close(ends[1]);
+	template->channel.fd = ends[0];
+	template->served = false;
+	put_status(template);
+	timer_start(&patience, &template->patience);
+	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
+		fail(template, strerror(errno));
+}
+
+static bool wait_for_child(struct template *template)
+{
+	struct pollfd one = {.fd = template->channel.fd, .events = POLLIN};
+
+	if (!template->ready && template->served &&
+	    poll(&one, 1, READY_MS) > 0 && receive(template) <= 0)
+		shut(template);
+	return template->ready != 0;
+}
+
+/* Returns the length of the message, or 0 if it is too long. */
+static size_t write_request(struct template_request *request,
+			    char *const *environment)
+{
+	size_t used = 0;
+
+	for (; *environment; environment++) {
+		size_t size = strlen(*environment) + 1;
+
+		if (size > sizeof(request->env) - used)
+			return 0;
+		memcpy(request->env + used, *environment, size);
+		used += size;
+	}
+	return offsetof(struct template_request, env) + used;
+}
+
+static int send_request(struct template *template, const struct spawn *spawn)
+{
+	static struct template_request request;
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(TEMPLATE_FDS * sizeof(int))];
+	} control = {
+		.header = {.cmsg_level = SOL_SOCKET,
+			   .cmsg_type = SCM_RIGHTS,
+			   .cmsg_len = CMSG_LEN(TEMPLATE_FDS * sizeof(int))}};
+	struct iovec part = {&request, write_request(&request, spawn->envp)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+	int fds[TEMPLATE_FDS] = {spawn->folder, spawn->files[0],
+				 spawn->files[1], spawn->files[2]};
+	int i;
+
+	if (part.iov_len == 0)
+		return 0;
+	/* The pipes are its owner's too: see spawn. */
+	for (i = 1; spawn->change_owner && i < TEMPLATE_FDS; i++)
+		if (fchown(fds[i], spawn->uid, spawn->gid) < 0)
+			return 0;
+	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+	request.pid = template->ready;
+	/* Before it can do anything that must be ended with it. */
+	setpgid(template->ready, template->ready);
+	return sendmsg(template->channel.fd, &message,
+		       MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+		       ? -1
+		       : 1;
+}
+
+pid_t preload_start(struct program *program, const struct spawn *spawn)
+{
+	struct template *template;
+	pid_t pid;
+
+	if (!able || spawn->folder < 0)
+		return 0;
+	template = find(program->path);
+	if (!template)
+		return 0;
+	if (has_changed(template, program))
+		shut(template);
+	if (template->channel.fd < 0) {
+		if (!template->failed && ++template->asked >= OFTEN)
+			start_template(template, program, spawn);
+		return 0;
+	}
+	if (!wait_for_child(template))
+		return 0;
+	pid = template->ready;
+	switch (send_request(template, spawn)) {
+	case 0:
+		return 0;
+	case 1:
+		template->ready = 0;
+		child_expect(-1);
+		shared->preloaded++;
+		return pid;
+	default:
+		shut(template);
+		return 0;
+	}
+}

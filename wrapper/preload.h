@@ -1,0 +1,28 @@
+#ifndef PRELOAD_H
+#define PRELOAD_H
+
+#include <sys/types.h>
+
+#include "program.h"
+#include "spawn.h"
+
+/*
+ * -preload: templates of programs, which are forked for each request instead
+ * of being started. It owns the templates of this process; what a template
+ * does is in preload/template.c. Whatever cannot be done so is left to be
+ * started as always.
+ */
+
+/* Once in each process, after the settings are known. Returns 0, or -1 with a
+ * line in the log: nothing is preloaded then. */
+int preload_init(void);
+
+/* Starts the program by its template. Returns its pid, a child of this process
+ * in a group of its own, as if by spawn_start; or 0: it must be started as
+ * always. */
+pid_t preload_start(struct program *program, const struct spawn *spawn);
+
+/* Ends all templates. */
+void preload_close(void);
+
+#endif
