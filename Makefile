@@ -83,6 +83,20 @@ $(B)/tests/%: tests/%.c $(COMMON)
 
 helpers: $(HELPERS)
 
+# Fuzz targets: fuzz/run gives the compiler and its flags.
+FUZZED   := $(filter-out $(B)/cgi-fcgi.o,$(OBJ)) $(B)/fuzz/fuzz.o \
+	    $(B)/fuzz/world.o
+
+$(B)/fuzz/%: $(B)/fuzz/%.o $(FUZZED) fuzz/wraps
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) \
+		$(shell sed 's/^/-Wl,--wrap=/' fuzz/wraps) -o $@ $< $(FUZZED)
+
+.PRECIOUS: $(B)/fuzz/%.o
+
+fuzz:
+	tests/install
+	fuzz/run $(T)
+
 test:
 	tests/install
 	$(MAKE) all helpers
@@ -96,7 +110,7 @@ asan-test valgrind-test check:
 	tests/install
 	tests/$(@:-test=) $(T)
 
--include $(OBJ:.o=.d) $(HELPERS:=.d)
+-include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo install uninstall clean helpers test bench FORCE \
-	asan-test valgrind-test check
+	fuzz asan-test valgrind-test check

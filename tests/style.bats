@@ -6,7 +6,7 @@ setup() {
 	cd "$REPO" || return
 	shopt -s nullglob
 	SOURCES=(*.c {common,wrapper,bridge}/*.[ch])
-	ALL=("${SOURCES[@]}" preload/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch])
+	ALL=("${SOURCES[@]}" preload/*.[ch] fuzz/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch])
 }
 
 # none COMMAND...: it prints nothing.
@@ -79,5 +79,5 @@ none() {
 
 @test "no committed file names a path of somebody's machine" {
 	none grep -rnE '/(work|root)/' --exclude-dir=.git --exclude-dir=build \
-		--exclude=style.bats --exclude=cgi-fcgi .
+		--exclude=style.bats --exclude=cgi-fcgi --exclude=.git .
 }
