@@ -106,11 +106,11 @@ test:
 bench: all
 	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
 
-asan-test valgrind-test check:
+asan-test valgrind-test preload-test check:
 	tests/install
 	tests/$(@:-test=) $(T)
 
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo install uninstall clean helpers test bench FORCE \
-	fuzz asan-test valgrind-test check
+	fuzz asan-test valgrind-test preload-test check

@@ -190,8 +190,27 @@ children_of() {
 	cat "/proc/$1/task/$1/children"
 }
 
+# is_template PID: or its child that waits: both have the channel to the
+# wrapper, at descriptor 100.
+is_template() {
+	[ -n "${PRELOAD:-}" ] && [ -e "/proc/$1/fd/100" ]
+}
+
 # programs_of PID: programs that the wrapper or its workers run.
 programs_of() {
+	local pid
+	programs_or_templates_of "$1" | while read -r pid; do
+		is_template "$pid" || echo "$pid"
+	done
+}
+
+# templates_ready PID N: as many, but for those that cannot be.
+templates_ready() {
+	[ "$(programs_or_templates_of "$1" | wc -l)" -ge \
+		$((2 * ($2 - $(grep -c 'not preloaded' wrapper.log)))) ]
+}
+
+programs_or_templates_of() {
 	local pid
 	for pid in $(children_of "$1"); do
 		if [ "$(readlink "/proc/$pid/exe")" = \
@@ -200,7 +219,7 @@ programs_of() {
 		else
 			echo "$pid"
 		fi
-	done 2>/dev/null
+	done 2>/dev/null | tr -s ' ' '\n' | grep .
 }
 
 # --- The wrapper and the bridge
@@ -233,12 +252,20 @@ wrapper_on() {
 	/* | @*) ;;
 	*) what=${addr##*:} ;;
 	esac
-	start wrapper "$CGI_FCGI" -listen "$addr" "$@"
+	# tests/preload: each fixture that can have one has a template.
+	local preload=()
+	[ -z "${PRELOAD:-}" ] || for program in "$CGI"/* "$CGI_C"/*; do
+		[ ! -x "$program" ] || [[ $program = *.d ]] ||
+			preload+=(-preload "$program")
+	done
+	start wrapper "$CGI_FCGI" -listen "$addr" "${preload[@]}" "$@"
 	WRAPPER=$PID
 	wait_for listens "$what" || {
 		cat wrapper.log >&2
 		return 1
 	}
+	[ -z "${PRELOAD:-}" ] ||
+		wait_for templates_ready "$PID" $((${#preload[@]} / 2))
 }
 
 stop_wrapper() {

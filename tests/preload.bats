@@ -118,16 +118,17 @@ childless() {
 	END
 	cp counted once
 	serve -preload "$PWD/counted"
-	run -0 get "$PWD/counted"
 	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]'
+	warm "$PWD/counted"
 	forked "$PWD/counted"
 	forked "$PWD/counted"
 	run -0 get "$PWD/once"
 	run -0 get "$PWD/once"
-	[ "$(wc -l <runs)" -eq 5 ]
+	asked=$(wc -l <runs)
+	[ "$asked" -ge 5 ]
 	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
 	stop_wrapper
-	[ "$(wc -l <runs)" -eq 5 ]
+	[ "$(wc -l <runs)" -eq "$asked" ]
 }
 
 @test "what cannot be a template is run as always, and the log says so once" {

@@ -276,7 +276,7 @@ internal_error() {
 		done
 	} >script
 	wire - <script
-	[ -z "$(children_of "$WRAPPER")" ]
+	[ -z "$(programs_of "$WRAPPER")" ]
 	[ "$(fds_of "$WRAPPER")" -eq "$before" ]
 }
 

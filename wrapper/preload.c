@@ -145,30 +145,6 @@ static void stranger_ended(pid_t pid)
 			shut(template);
 }
 
-int preload_init(void)
-{
-	if (set.preload.count == 0)
-		return 0;
-	timers_init(&patience, START_MS);
-	child_mind_strangers(stranger_ended);
-	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd >= 0 && image_init() == 0) {
-		able = true;
-		return 0;
-	}
-	note("-preload: template.so is not found beside the command or in "
-	     "../lib/cgi-fcgi: nothing is preloaded");
-	return -1;
-}
-
-void preload_close(void)
-{
-	struct template *template;
-
-	for (template = templates; template; template = template->next)
-		shut(template);
-}
-
 static bool is_wanted(const char *path)
 {
 	int i;
@@ -331,6 +307,47 @@ static void start_template(struct template *template, struct program *program,
 	timer_start(&patience, &template->patience);
 	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
 		fail(template, strerror(errno));
+}
+
+/* A program that is named is made a template of before it is asked for. */
+static void start_named(const char *path)
+{
+	struct program program = {.folder = -1};
+	struct template *template = find(path);
+
+	if (template && program_named(&program, path) == 0) {
+		struct spawn spawn = {.path = program.exec,
+				      .argv = program.argv,
+				      .folder = program.folder,
+				      .change_owner = set.as_owner > 0,
+				      .uid = program.uid,
+				      .gid = program.gid};
+
+		has_changed(template, &program);
+		start_template(template, &program, &spawn);
+	}
+	program_free(&program);
+}
+
+int preload_init(void)
+{
+	int i;
+
+	if (set.preload.count == 0)
+		return 0;
+	timers_init(&patience, START_MS);
+	child_mind_strangers(stranger_ended);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd >= 0 && image_init() == 0) {
+		able = true;
+		for (i = 0; i < set.preload.count; i++)
+			if (strcmp(set.preload.word[i], "all") != 0)
+				start_named(set.preload.word[i]);
+		return 0;
+	}
+	note("-preload: template.so is not found beside the command or in "
+	     "../lib/cgi-fcgi: nothing is preloaded");
+	return -1;
 }
 
 static bool wait_for_child(struct template *template)

@@ -22,7 +22,4 @@ int preload_init(void);
  * always. */
 pid_t preload_start(struct program *program, const struct spawn *spawn);
 
-/* Ends all templates. */
-void preload_close(void);
-
 #endif

@@ -507,6 +507,27 @@ static int from_command_line(struct program *program)
 	return check_owner(program, &st);
 }
 
+int program_named(struct program *program, const char *path)
+{
+	struct stat st;
+	int status;
+
+	if (set.program && strcmp(path, set.program[0]) == 0)
+		return from_command_line(program);
+	program->path = strdup(path);
+	if (!program->path)
+		return refuse_errno(program, path);
+	status = open_folder(program);
+	if (!status)
+		status = name_in_folder(program);
+	if (status)
+		return status;
+	choose_words(program, path);
+	if (fstatat(program->folder, program->local, &st, 0) < 0)
+		return refuse_errno(program, path);
+	return check_owner(program, &st);
+}
+
 int program_find(struct program *program, struct env *env)
 {
 	struct lookup lookup = {.fd = -1};

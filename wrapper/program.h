@@ -34,6 +34,9 @@ struct program {
  */
 int program_find(struct program *program, struct env *env);
 
+/* The same for a path that is known to be one, resolved. */
+int program_named(struct program *program, const char *path);
+
 /* After spawn_start has failed: fills why and returns the HTTP status. */
 int program_explain(struct program *program, const struct spawn *spawn);
 

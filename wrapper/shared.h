@@ -12,7 +12,7 @@
  * before the workers are; gone with the last of them.
  */
 
-#define TEMPLATES_MAX  16 /* of a worker (-preload) */
+#define TEMPLATES_MAX  32 /* of a worker (-preload) */
 #define SHARED_BUCKETS 16 /* of a histogram: powers of 4 from 64 us on */
 
 enum shared_failure {
