@@ -367,6 +367,45 @@ childless() {
 	[[ $output == *fine* ]]
 }
 
+@test "what a program does to its template's channel while it is loaded harms nobody else" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import lie
+		print("A: b\n\nfine", flush=True)
+		import os, time
+		time.sleep(float(os.environ.get("QUERY_STRING") or 0))
+	END
+	cat >lie.py <<-'END'
+		import array, os, socket, struct
+		victim = int(open("victim").read())
+		pipe = os.pipe()  # nothing ever comes out of it
+		def lie():
+		    channel = socket.socket(fileno=100)
+		    for pid in victim, 1, -1, 0:
+		        channel.sendmsg([struct.pack("i", pid)],
+		                        [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+		                          array.array("i", pipe[:1]))])
+		    channel.detach()
+		    open("lied", "w")
+		try:
+		    lie()
+		except OSError:  # it is no template
+		    pass
+	END
+	start victim setsid sleep 1000
+	echo "$PID" >victim
+	serve -max-time 0.5
+	for i in 1 2 3 4 5 6; do
+		run -0 get "$PWD/it.py"
+		[[ $output == *fine* ]]
+	done
+	run -0 get "$PWD/it.py" QUERY_STRING=10
+	[[ $output == *'END 143 0'* ]]
+	[ -e lied ]
+	alive "$(cat victim)"
+	run -0 get "$CGI/hello"
+}
+
 @test "the status page tells templates and their memory" {
 	serve
 	warm "$PWD/cgi/perl"

@@ -24,7 +24,7 @@
 
 #define OFTEN	  3	/* `-preload all`: the request that makes a template */
 #define START_MS  30000 /* to get ready; meanwhile it is started as always */
-#define READY_MS  100	/* for the next child, when many ask at once */
+#define READY_MS  50	/* for the next child, when many ask at once */
 #define ENV_WORDS (SETTINGS_LIST_MAX + 5)
 
 struct template
@@ -38,6 +38,7 @@ struct template
 	pid_t ready; /* its child that waits for a request */
 	int changes; /* becomes readable when a file that it loaded changes */
 	long asked;
+	bool ended;  /* its process */
 	bool served; /* has been ready at least once */
 	bool failed; /* not to be tried again before the program changes */
 };
@@ -74,7 +75,8 @@ static void shut(struct template *template)
 		close(template->changes);
 	template->changes = -1;
 	template->ready = 0;
-	kill(-template->pid, SIGKILL);
+	if (!template->ended)
+		kill(-template->pid, SIGKILL);
 }
 
 static void fail(struct template *template, const char *why)
@@ -84,8 +86,12 @@ static void fail(struct template *template, const char *why)
 	shut(template);
 }
 
-/* The pid of a child that is ready; with the first a descriptor. Returns what
- * recvmsg(2) does. */
+/*
+ * The pid of a child that is ready; with the first a descriptor. Returns what
+ * recvmsg(2) does, or 0. What is loaded into a template is its program's, and
+ * may tell lies: a pid that is not of its group is none, and the descriptor is
+ * never read.
+ */
 static ssize_t receive(struct template *template)
 {
 	union {
@@ -101,6 +107,8 @@ static ssize_t receive(struct template *template)
 	ssize_t n = recvmsg(template->channel.fd, &message,
 			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
+	if (n == (ssize_t)sizeof(pid) && getpgid(pid) != template->pid)
+		n = 0;
 	if (n == (ssize_t)sizeof(pid)) {
 		template->ready = pid;
 		template->served = true;
@@ -113,6 +121,15 @@ static ssize_t receive(struct template *template)
 	return n;
 }
 
+/* Of a template that does not work any more. */
+static void close_channel(struct template *template)
+{
+	if (template->served)
+		shut(template);
+	else
+		fail(template, "it ended before it was ready");
+}
+
 static void channel_ready(struct watch *watch, unsigned events)
 {
 	struct template *template = LOOP_OWNER(watch, struct template, channel);
@@ -123,10 +140,7 @@ static void channel_ready(struct watch *watch, unsigned events)
 		n = receive(template);
 	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
 		return;
-	if (template->served)
-		shut(template);
-	else
-		fail(template, "it ended before it was ready");
+	close_channel(template);
 }
 
 static void patience_is_over(struct timer *timer)
@@ -140,9 +154,13 @@ static void stranger_ended(pid_t pid)
 {
 	struct template *template;
 
-	for (template = templates; template; template = template->next)
-		if (template->ready == pid)
-			shut(template);
+	for (template = templates; template; template = template->next) {
+		if (template->channel.fd < 0)
+			continue;
+		template->ended = template->pid == pid;
+		if (template->ended || template->ready == pid)
+			close_channel(template);
+	}
 }
 
 static bool is_wanted(const char *path)
@@ -227,14 +245,13 @@ static bool is_same(const struct stat *a, const struct stat *b)
 static bool has_changed(struct template *template,
 			const struct program *program)
 {
-	char event[4096];
+	struct pollfd changes = {.fd = template->changes, .events = POLLIN};
 	struct stat st;
 
 	if (fstatat(program->folder, program->local, &st, 0) < 0)
 		return true;
 	if (is_same(&st, &template->file))
-		return template->changes >= 0 &&
-		       read(template->changes, event, sizeof(event)) > 0;
+		return template->changes >= 0 && poll(&changes, 1, 0) != 0;
 	template->file = st;
 	template->failed = false;
 	return true;
@@ -302,7 +319,7 @@ static void start_template(struct template *template, struct program *program,
 	result = start_process(template, &image, spawn, ends[1]);
 	close(ends[1]);
 	template->channel.fd = ends[0];
-	template->served = false;
+	template->served = template->ended = false;
 	put_status(template);
 	timer_start(&patience, &template->patience);
 	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
@@ -404,8 +421,10 @@ static int send_request(struct template *template, const struct spawn *spawn)
 			return 0;
 	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
 	request.pid = template->ready;
-	/* Before it can do anything that must be ended with it. */
-	setpgid(template->ready, template->ready);
+	/* Before it can do anything that must be ended with it; and nobody
+	 * but a child of ours can be put into a group. */
+	if (setpgid(template->ready, template->ready) < 0)
+		return -1;
 	return sendmsg(template->channel.fd, &message,
 		       MSG_DONTWAIT | MSG_NOSIGNAL) < 0
 		       ? -1
