@@ -210,7 +210,7 @@ static void signals_ready(struct watch *watch, unsigned events)
 		n = read(watch->fd, info, sizeof(info));
 		for (i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
 			handle((int)info[i].ssi_signo);
-	} while (n == sizeof(info));
+	} while (n == sizeof(info) || (n < 0 && errno == EINTR));
 }
 
 static void bell_ready(struct watch *watch, unsigned events)
