@@ -18,15 +18,30 @@ void body_init(struct body *body, void (*ready)(struct watch *, unsigned))
 void body_refuse(struct body *body)
 {
 	body->refused = true;
+	body->lost = 0;
 	loop_shut(&body->pipe);
 	spool_close(&body->file);
 	spool_close(&body->data);
 }
 
+/* The program has closed its stdin, or it cannot be given the rest: then it
+ * must not see an end before it is ended itself. */
+static void stop(struct body *body)
+{
+	int error = errno;
+
+	if (error == EPIPE) {
+		body_refuse(body);
+	} else {
+		body->refused = true;
+		body->lost = error;
+	}
+}
+
 /* Nothing is left that could still come: the program sees the end. */
 static void settle(struct body *body)
 {
-	if (body->ended && body->pipe.fd >= 0 &&
+	if (body->ended && body->pipe.fd >= 0 && !body->lost &&
 	    (body->file.fd < 0 || spool_size(&body->file) == 0)) {
 		loop_shut(&body->pipe);
 		spool_close(&body->file);
@@ -47,7 +62,7 @@ static void fill(struct body *body)
 {
 	body->full = true;
 	if (body_watch(body) < 0)
-		body_refuse(body);
+		stop(body);
 }
 
 size_t body_feed(struct body *body)
@@ -65,7 +80,7 @@ size_t body_feed(struct body *body)
 			body->full = true;
 			break;
 		case SPOOL_BAD:
-			body_refuse(body);
+			stop(body);
 			return moved;
 		}
 	}
@@ -105,7 +120,7 @@ static size_t write_pipe(struct body *body, const char *bytes, size_t n)
 		} else if (errno == EAGAIN) {
 			fill(body);
 		} else if (errno != EINTR) {
-			body_refuse(body);
+			stop(body);
 		}
 		if (body->refused)
 			return n;
@@ -221,7 +236,7 @@ static void feed_ready(struct watch *watch, unsigned events)
 		body_refuse(body);
 	else
 		body_feed(body);
-	if (body->pipe.fd < 0) {
+	if (body->pipe.fd < 0 || body->lost) {
 		body_close(body);
 		loop_free(body);
 	}
@@ -233,7 +248,7 @@ bool body_abandon(struct body *body)
 
 	if (body->pipe.fd < 0)
 		return true;
-	if (!body->ended)
+	if (!body->ended || body->lost)
 		return false;
 	left = malloc(sizeof(*left));
 	if (!left)

@@ -25,6 +25,7 @@ struct body {
 	bool grown;	   /* the pipe holds more than others do */
 	bool ended;	   /* all has come in */
 	bool refused;	   /* nobody will read it: what comes is dropped */
+	int lost;	   /* errno: nor may anybody take it for the whole */
 };
 
 enum body_result {
@@ -71,7 +72,7 @@ int body_watch(struct body *body);
 /* The pipe may take more: moves on what waits. Returns how many bytes moved. */
 size_t body_feed(struct body *body);
 
-/* Nobody reads it any more. */
+/* Nobody reads it any more, and that is as it should be. */
 void body_refuse(struct body *body);
 
 /* The request is over, and the program goes on alone: what has come in is still

@@ -443,6 +443,8 @@ static void run(struct request *request)
 	if (set.max_time_ms > 0)
 		timer_start(&wall_timers, &request->wall);
 	touch(request);
+	if (request->body.lost)
+		request->changed(request);
 }
 
 static void start(struct request *request)
@@ -538,9 +540,16 @@ static void lose_body(struct request *request)
 	char why[PROGRAM_WHY_MAX];
 	int error = errno;
 
-	text_format(why, sizeof(why),
-		    "%.300s: the request's body cannot be kept in %.100s: %s",
-		    who(request), set.spool, strerror(error));
+	if (request->body.lost)
+		text_format(why, sizeof(why),
+			    "%.300s: the request's body cannot be passed on: "
+			    "%s",
+			    who(request), strerror(error));
+	else
+		text_format(why, sizeof(why),
+			    "%.300s: the request's body cannot be kept in "
+			    "%.100s: %s",
+			    who(request), set.spool, strerror(error));
 	let_go_of_child(request, child_end);
 	fail(request, is_full(error) ? 507 : 500, 128 + SIGTERM, FAILED_BODY,
 	     why);
@@ -576,6 +585,8 @@ static size_t take(struct request *request, const unsigned char *bytes,
 	}
 	if (taken > 0)
 		touch(request);
+	if (request->body.lost)
+		request->changed(request);
 	shared->bytes_in += taken;
 	return taken;
 }
@@ -722,6 +733,10 @@ enum request_turn request_turn(struct request *request, struct out *out)
 
 	if (out_space(out) < ANSWER_SPACE)
 		return TURN_MORE;
+	if (request->state == REQUEST_RUNNING && request->body.lost) {
+		errno = request->body.lost;
+		lose_body(request);
+	}
 	if (request->state == REQUEST_RUNNING) {
 		result = answer_move(&request->answer, out, request->id,
 				     is_held(request));
