@@ -23,6 +23,7 @@ SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
 OBJ     := $(SRC:%.c=$(B)/%.o)
 COMMON  := $(filter $(B)/common/%,$(OBJ))
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/*.c tests/cgi/*.c))
+FAULTS  := $(filter-out faults/inject.c,$(wildcard faults/*.c))
 COMPILE  = $(CC) -std=c11 $(WARN) $(CPPFLAGS) $(SIZE) $(CFLAGS) -MMD -MP
 
 all: $(BIN) $(TEMPLATE)
@@ -81,7 +82,15 @@ $(B)/tests/%: tests/%.c $(COMMON)
 	@mkdir -p $(@D)
 	$(COMPILE) -MF $@.d $(LDFLAGS) -o $@ $< $(COMMON)
 
-helpers: $(HELPERS)
+# The library that makes calls fail, and what tells it which.
+$(B)/faults/inject.so: faults/inject.c faults/inject.h $(B)/flags
+	@mkdir -p $(@D)
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -O1 -g -fPIC -shared -o $@ $<
+
+$(B)/faults/faults: $(FAULTS) faults/faults.h faults/inject.h $(COMMON)
+	$(COMPILE) -MF $@.d $(LDFLAGS) -o $@ $(FAULTS) $(COMMON)
+
+helpers: $(HELPERS) $(B)/faults/inject.so $(B)/faults/faults
 
 # Fuzz targets: fuzz/run gives the compiler and its flags.
 FUZZED   := $(filter-out $(B)/cgi-fcgi.o,$(OBJ)) $(B)/fuzz/fuzz.o \
@@ -102,6 +111,13 @@ test:
 	$(MAKE) all helpers
 	CGI_FCGI='$(abspath $(BIN))' BUILD='$(abspath $(B))/tests' tests/run $(T)
 
+# PART=10: only each tenth fault.
+faults:
+	tests/install
+	$(MAKE) all helpers
+	$(B)/faults/faults '$(abspath $(BIN))' '$(abspath $(B))'/faults/inject.so \
+		'$(abspath $(B))'/tests/cgi $(PART)
+
 # BENCH=full takes longer and means more.
 bench: all
 	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
@@ -113,4 +129,4 @@ asan-test valgrind-test preload-test check:
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo install uninstall clean helpers test bench FORCE \
-	fuzz asan-test valgrind-test preload-test check
+	faults fuzz asan-test valgrind-test preload-test check

@@ -6,7 +6,7 @@ setup() {
 	cd "$REPO" || return
 	shopt -s nullglob
 	SOURCES=(*.c {common,wrapper,bridge}/*.[ch])
-	ALL=("${SOURCES[@]}" preload/*.[ch] fuzz/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch])
+	ALL=("${SOURCES[@]}" preload/*.[ch] fuzz/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch] faults/*.[ch])
 }
 
 # none COMMAND...: it prints nothing.

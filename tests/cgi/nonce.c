@@ -1,8 +1,8 @@
 /*
  * nonce: a CGI program whose every byte can be foretold: QUERY_STRING is
  * NONCE:BYTES:HOW. It prints BYTES bytes made of the nonce, then the number and
- * the sum of stdin's bytes. HOW: p plain, k kills itself half-way, s is silent
- * half-way until it is ended.
+ * the sum of stdin's bytes. HOW: p plain, e the same with a line on stderr, k
+ * kills itself half-way, s is silent half-way until it is ended.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -29,7 +29,9 @@ int main(void)
 		return 1;
 	printf("Nonce: %lu\n\n", nonce);
 	print(nonce, 0, bytes / 2);
-	if (how != 'p') {
+	if (how == 'e')
+		fprintf(stderr, "error %lu\n", nonce);
+	if (how == 'k' || how == 's') {
 		fflush(stdout);
 		if (how == 'k')
 			raise(SIGKILL);

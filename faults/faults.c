@@ -1,0 +1,293 @@
+/*
+ * faults BINARY LIBRARY PROGRAMS [PART]: see faults.h. PART 10: only each tenth
+ * fault. Prints how many faults there were, and each that was not borne; exit
+ * status 0 if all were.
+ */
+#include "faults.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ERRORS_MAX 12
+#define NEVER	   1000000000L
+
+static const struct {
+	const char *name;
+	int error[ERRORS_MAX];
+} calls[] = {
+#define X(name, ...) {#name, {__VA_ARGS__}},
+	CALLS(X)
+#undef X
+};
+
+struct inject *control;
+char folder[100];
+const char *binary;
+const char *programs;
+
+static char *library;
+static int memory;
+static long part = 1;
+static long tried;
+static long faults;
+
+void give_up(const char *what)
+{
+	fprintf(stderr, "faults: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+const char *text(const char *format, ...)
+{
+	static char texts[8][1024];
+	static int turn;
+	va_list args;
+
+	turn = (turn + 1) % 8;
+	va_start(args, format);
+	vsnprintf(texts[turn], sizeof(texts[turn]), format, args);
+	va_end(args);
+	return texts[turn];
+}
+
+void sleep_ms(int ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000,
+				.tv_nsec = ms % 1000 * 1000000L};
+
+	nanosleep(&time, NULL);
+}
+
+int64_t clock_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int create(const char *name)
+{
+	int fd = open(text("%s/%s", folder, name),
+		      O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		give_up(name);
+	return fd;
+}
+
+pid_t start(char *const argv[], char *const envp[], int stdin_fd)
+{
+	int out = create("out");
+	int err = create("err");
+	pid_t pid;
+
+	atomic_store(&control->taken, false);
+	pid = fork();
+	if (pid == 0) {
+		for (; *envp; envp++)
+			putenv(*envp);
+		setenv("LISTEN_PID", text("%ld", (long)getpid()), 1);
+		setenv(INJECT_VARIABLE, text("%d", memory), 1);
+		setenv("LD_PRELOAD", library, 1);
+		dup2(stdin_fd, 0);
+		dup2(out, 1);
+		dup2(err, 2);
+		execv(argv[0], argv);
+		_exit(126);
+	}
+	if (pid < 0)
+		give_up("fork");
+	close(out);
+	close(err);
+	return pid;
+}
+
+int wait_end(pid_t pid, int ms)
+{
+	int64_t end = clock_ms() + ms;
+	int status;
+
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		if (clock_ms() > end)
+			return -1;
+		sleep_ms(1);
+	}
+	return status;
+}
+
+char *contents(const char *name, size_t *length)
+{
+	static char block[8][1 << 16];
+	static int turn;
+	char *to = block[turn = (turn + 1) % 8];
+	int fd = open(text("%s/%s", folder, name), O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, to, sizeof(block[0]) - 1);
+
+	close(fd);
+	to[n < 0 ? 0 : n] = '\0';
+	if (length)
+		*length = n < 0 ? 0 : (size_t)n;
+	return to;
+}
+
+static void arm(int call, int error, long nth)
+{
+	atomic_store(&control->call, -1);
+	atomic_store(&control->error, error);
+	atomic_store(&control->nth, nth);
+	atomic_store(&control->seen, 0);
+	atomic_store(&control->fired, 0);
+	atomic_store(&control->call, call);
+}
+
+static const char *run(const struct scenario *scenario, bool faulted,
+		       const char *(*after)(void))
+{
+	const char *wrong = scenario->run(scenario, faulted);
+
+	arm(-1, 0, 0);
+	return wrong ? wrong : after();
+}
+
+/* One call of one scenario, with one error, at all its times. */
+static int sweep(const struct scenario *scenario, int call, int error,
+		 const char *(*after)(void))
+{
+	const char *wrong;
+	int bad = 0;
+	long most;
+	long n;
+
+	arm(call, error, NEVER);
+	wrong = scenario->run(scenario, false);
+	if (wrong) {
+		printf("%s: untouched: %s\n", scenario->name, wrong);
+		return 1;
+	}
+	most = atomic_load(&control->seen);
+	if (most == 0)
+		return 0;
+	for (n = 1;; n++) {
+		if (tried++ % part != 0 && n <= most)
+			continue;
+		arm(call, error, n);
+		wrong = scenario->run(scenario, true);
+		if (atomic_load(&control->fired) == 0 && !wrong)
+			return bad;
+		arm(-1, 0, 0);
+		faults++;
+		if (!wrong)
+			wrong = after();
+		if (!wrong)
+			continue;
+		printf("%s: %s, %s, the %ld.: %s\n", scenario->name,
+		       calls[call].name,
+		       error == SHORT ? "short" : strerror(error), n, wrong);
+		fflush(stdout);
+		bad++;
+		if (bad > 5)
+			return bad;
+	}
+}
+
+int campaign(const char *name, const struct scenario *scenarios,
+	     const char *(*after)(void))
+{
+	const struct scenario *scenario;
+	const char *wrong;
+	int bad = 0;
+
+	for (scenario = scenarios; scenario->name; scenario++) {
+		long before = faults;
+		int64_t begun = clock_ms();
+		int call;
+
+		for (call = 0; call < CALL_COUNT; call++)
+			atomic_store(&control->calls[call], 0);
+		wrong = run(scenario, false, after);
+		if (wrong)
+			printf("%s: untouched: %s\n", scenario->name, wrong);
+		bad += wrong != NULL;
+		for (call = 0; !wrong && call < CALL_COUNT; call++) {
+			const int *error = calls[call].error;
+
+			/* Without descriptors nothing is accepted for a
+			 * second. */
+			if (call == CALL_accept4 && scenario->known)
+				continue;
+			for (; control->calls[call] > 0 && *error; error++)
+				bad += sweep(scenario, call, *error, after);
+		}
+		printf("%s: %s: %ld faults, %lld ms\n", name, scenario->name,
+		       faults - before, (long long)(clock_ms() - begun));
+		fflush(stdout);
+	}
+	return bad;
+}
+
+static void open_memory(void)
+{
+	int fd = memfd_create("inject", MFD_CLOEXEC);
+
+	/* Low numbers have a meaning. */
+	memory = fcntl(fd, F_DUPFD, 100);
+	if (memory < 0 || ftruncate(memory, sizeof(*control)) < 0)
+		give_up("memory");
+	control = mmap(NULL, sizeof(*control), PROT_READ | PROT_WRITE,
+		       MAP_SHARED, memory, 0);
+	if (control == MAP_FAILED)
+		give_up("memory");
+	arm(-1, 0, 0);
+}
+
+static void open_folder(void)
+{
+	const char *parent = getenv("TMPDIR");
+
+	snprintf(folder, sizeof(folder), "%s/cgi-fcgi-faults.XXXXXX",
+		 parent ? parent : "/tmp");
+	if (!mkdtemp(folder))
+		give_up(folder);
+}
+
+static void close_folder(void)
+{
+	static const char *const names[] = {"sock", "out", "err"};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		unlink(text("%s/%s", folder, names[i]));
+	rmdir(folder);
+}
+
+int main(int argc, char **argv)
+{
+	int bad;
+
+	if (argc < 4)
+		give_up("BINARY LIBRARY PROGRAMS [PART]");
+	binary = argv[1];
+	library = argv[2];
+	programs = argv[3];
+	if (argc > 4)
+		part = strtol(argv[4], NULL, 10);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	open_folder();
+	open_memory();
+	bad = faults_serving();
+	close_folder();
+	printf("%ld faults injected, %d not borne\n", faults, bad);
+	return bad > 0;
+}
