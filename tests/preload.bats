@@ -381,12 +381,12 @@ childless() {
 		pipe = os.pipe()  # nothing ever comes out of it
 		def lie():
 		    channel = socket.socket(fileno=100)
+		    open("lied", "w").close()
 		    for pid in victim, 1, -1, 0:
 		        channel.sendmsg([struct.pack("i", pid)],
 		                        [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
 		                          array.array("i", pipe[:1]))])
 		    channel.detach()
-		    open("lied", "w")
 		try:
 		    lie()
 		except OSError:  # it is no template
@@ -394,7 +394,7 @@ childless() {
 	END
 	start victim setsid sleep 1000
 	echo "$PID" >victim
-	serve -max-time 0.5
+	serve -max-time 3
 	for i in 1 2 3 4 5 6; do
 		run -0 get "$PWD/it.py"
 		[[ $output == *fine* ]]
@@ -417,6 +417,8 @@ childless() {
 
 @test "-root, -as-owner, -handler, -limit and -env hold for preloaded programs too" {
 	[ "$(id -u)" -eq 0 ]
+	# It lets nobody lower its own limits.
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	program cgi/who <<-'END'
 		#!/bin/sh
 		printf 'A: b\n\n'
@@ -446,6 +448,8 @@ childless() {
 }
 
 @test "without template.so the log says so, and everything is run as always" {
+	# There it is a script that runs another.
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	cp "$CGI_FCGI" alone
 	CGI_FCGI=$PWD/alone wrapper -preload all
 	run -0 get "$PWD/cgi/sh"

@@ -197,12 +197,12 @@ static void add_now(struct page *page)
 		  shared->waiting);
 }
 
-/* What is a process's own, in KiB. */
-static long private_kib(pid_t pid)
+/* What a process has of no file, in KiB. */
+static long anonymous_kib(pid_t pid)
 {
+	static const char name[] = "Anonymous:";
 	char text[2048];
-	char *line = text;
-	long kib = 0;
+	const char *line;
 	ssize_t n;
 	int fd;
 
@@ -212,11 +212,8 @@ static long private_kib(pid_t pid)
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	while ((line = strstr(line, "Private_"))) {
-		line += strcspn(line, ":");
-		kib += strtol(line + (*line == ':'), NULL, 10);
-	}
-	return kib;
+	line = strstr(text, name);
+	return line ? strtol(line + sizeof(name) - 1, NULL, 10) : 0;
 }
 
 static void add_templates(struct page *page)
@@ -230,7 +227,7 @@ static void add_templates(struct page *page)
 		for (j = 0; j < TEMPLATES_MAX; j++)
 			if (shared->worker[i].template[j]) {
 				templates++;
-				kib += private_kib(
+				kib += anonymous_kib(
 					shared->worker[i].template[j]);
 			}
 	add_gauge(page, "templates", "Programs kept loaded (-preload)",
