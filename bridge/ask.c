@@ -150,7 +150,7 @@ static char *header_name(struct params *params, const char *header,
 
 		if (!isalnum(c) && !strchr("!#$%&'*+-.^_`|~", c))
 			opt_usage("-header %s: not a header's name", header);
-		name[5 + i] = c == '-' ? '_' : (char)toupper(c);
+		name[5 + i] = (char)(c == '-' ? '_' : toupper(c));
 	}
 	name[5 + length] = '\0';
 	if (strcmp(name, "HTTP_CONTENT_TYPE") == 0 ||

@@ -223,7 +223,7 @@ static int open_body(struct source *source, struct params *params,
 static int open_data(struct source *source, struct params *params,
 		     const struct patience *patience, struct outcome *outcome)
 {
-	struct stat st;
+	struct stat st = {.st_mtime = 0};
 
 	source->type = FCGI_DATA;
 	source->fd = -1;

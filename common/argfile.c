@@ -35,8 +35,12 @@ static char *read_file(const char *path, size_t *length)
 		if (*length > FILE_MAX)
 			opt_usage("-f %s: too large", path);
 		if (*length + 1 == room) {
+			char *more = realloc(text, room * 2);
+
+			if (!more)
+				die(1, "no memory");
+			text = more;
 			room *= 2;
-			text = realloc(text, room);
 		}
 	}
 	if (!text)

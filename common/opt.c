@@ -94,9 +94,6 @@ static const char *opt_store(const struct opt *opt, void *settings,
 	static char why[80];
 
 	switch (opt->kind) {
-	case OPT_FLAG:
-		*(bool *)(void *)field = true;
-		return NULL;
 	case OPT_WORD:
 		*(const char **)(void *)field = value;
 		return NULL;
@@ -112,10 +109,17 @@ static const char *opt_store(const struct opt *opt, void *settings,
 		if (opt_seconds(value, (long *)(void *)field) == 0)
 			return NULL;
 		return "not a number of seconds";
+	case OPT_FLAG:
 	case OPT_CALL:
-		return opt->call(settings, value);
+		break;
 	}
 	return "an option of no kind";
+}
+
+static const char *opt_set_flag(const struct opt *opt, void *settings)
+{
+	*(bool *)(void *)((char *)settings + opt->at) = true;
+	return NULL;
 }
 
 /* One option; returns how many words it took. */
@@ -139,7 +143,11 @@ static int opt_take(const struct opt *table, void *settings, char **words)
 		if (!value)
 			opt_usage("-%s needs %s", opt->name, opt->arg);
 	}
-	why = opt_store(opt, settings, value);
+	if (opt->kind == OPT_CALL)
+		why = opt->call(settings, value);
+	else
+		why = value ? opt_store(opt, settings, value)
+			    : opt_set_flag(opt, settings);
 	if (why)
 		opt_usage("-%s %s: %s", opt->name, value ? value : "", why);
 	return taken;

@@ -178,9 +178,11 @@ static void forget_last(void)
 	struct template **at = &templates;
 	struct template *last;
 
-	while ((*at)->next)
+	while (*at && (*at)->next)
 		at = &(*at)->next;
 	last = *at;
+	if (!last)
+		return;
 	*at = NULL;
 	count--;
 	shut(last);

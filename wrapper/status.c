@@ -285,9 +285,12 @@ static bool is_ping(const char *name)
 bool status_is_asked(const struct env *env)
 {
 	const char *name = set.status ? env_get(env, "SCRIPT_NAME") : NULL;
-	size_t length = set.status ? strlen(set.status) : 0;
+	size_t length;
 
-	return name && strncmp(name, set.status, length) == 0 &&
+	if (!name)
+		return false;
+	length = strlen(set.status);
+	return strncmp(name, set.status, length) == 0 &&
 	       (!name[length] || is_ping(name));
 }
 

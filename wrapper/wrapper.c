@@ -360,8 +360,13 @@ static char *search_path(const char *program)
 
 		text_format(path, sizeof(path), "%.*s/%s", (int)length, p,
 			    program);
-		if (access(path, X_OK) == 0)
-			return absolute(strdup(path));
+		if (access(path, X_OK) == 0) {
+			char *found = strdup(path);
+
+			if (!found)
+				die(1, "no memory");
+			return absolute(found);
+		}
 		p += length;
 		p += *p == ':';
 	}
