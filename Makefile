@@ -122,11 +122,11 @@ faults:
 bench: all
 	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
 
-analyse asan-test valgrind-test preload-test check:
+analyse coverage asan-test valgrind-test preload-test check:
 	tests/install
 	tests/$(@:-test=) $(T)
 
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo install uninstall clean helpers test bench FORCE \
-	faults fuzz analyse asan-test valgrind-test preload-test check
+	faults fuzz analyse coverage asan-test valgrind-test preload-test check
