@@ -59,6 +59,10 @@ install: all
 	install -Dm755 $(BIN) $(DESTDIR)$(PREFIX)/bin/cgi-fcgi
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/cgi-fcgi $(TEMPLATE) $(PRELUDES)
 	install -Dm644 cgi-fcgi.1 $(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+	[ -z '$(UNITS)' ] || { cd examples/systemd && for unit in cgi-fcgi.*; do \
+		install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
+		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit; done; }
 	[ -z '$(FCGIWRAP)' ] || { install -d $(DESTDIR)$(PREFIX)/sbin && \
 		ln -sf ../bin/cgi-fcgi $(DESTDIR)$(PREFIX)/sbin/fcgiwrap; }
 
@@ -66,8 +70,13 @@ uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
 		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
 	rm -rf $(DESTDIR)$(PREFIX)/lib/cgi-fcgi
+	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/cgi-fcgi.*
 	f=$(DESTDIR)$(PREFIX)/sbin/fcgiwrap; \
 		[ "$$(readlink $$f)" != ../bin/cgi-fcgi ] || rm $$f
+
+# A release: what git knows, under the name of the version.
+dist:
+	git archive --prefix=cgi-fcgi-$(VERSION)/ -o cgi-fcgi-$(VERSION).tar.gz HEAD
 
 clean:
 	rm -rf build cgi-fcgi preload/template.so
@@ -128,5 +137,5 @@ analyse coverage asan-test valgrind-test preload-test check:
 
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
-.PHONY: all static demo install uninstall clean helpers test bench FORCE \
+.PHONY: all static demo dist install uninstall clean helpers test bench FORCE \
 	faults fuzz analyse coverage asan-test valgrind-test preload-test check
