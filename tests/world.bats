@@ -325,6 +325,17 @@ has_no() {
 	[[ $output == *'END 0 0'* ]]
 }
 
+@test "FCGI_DATA that has ended before FCGI_STDIN has is not lost, whatever is known of the lengths (6.4)" {
+	wrapper
+	run -0 wire 'begin 1 filter keep' "params 1 SCRIPT_FILENAME=$CGI/echo" \
+		'params 1' 'data 1 second' 'data 1' 'stdin 1' 'end 1' \
+		'begin 2 filter' "params 2 SCRIPT_FILENAME=$CGI/echo" \
+		'params 2' 'data 2 later' 'data 2' 'stdin 2 first' 'stdin 2' \
+		'end 2' 'tell 1' 'tell 2'
+	[[ $output == *'second'*'firstlater'* ]]
+	[[ $output != *' END '[!0]* ]]
+}
+
 @test "a filter of 8 MiB each way: every byte, in its order" {
 	wrapper
 	run -0 wire 'begin 1 filter' 'timeout 60' \

@@ -208,6 +208,7 @@ enum body_result body_take_data(struct body *body)
 {
 	if (body->data.fd < 0 || body->refused)
 		return BODY_TAKEN;
+	body->size += (uint64_t)spool_size(&body->data);
 	if (body->file.fd < 0) {
 		/* Nothing waits: what came early is what waits from now on. */
 		body->file = body->data;
@@ -215,7 +216,6 @@ enum body_result body_take_data(struct body *body)
 	} else if (append_file(body) < 0) {
 		return BODY_LOST;
 	}
-	body->size += (uint64_t)spool_size(&body->file);
 	body->waits = true;
 	spool_close(&body->data);
 	body_feed(body);

@@ -615,37 +615,39 @@ ssize_t request_pass_stdin(struct request *request, int socket, size_t n)
 }
 
 /* A body without CONTENT_LENGTH is in: now there is a length to tell. */
-static void start_measured(struct request *request)
+static void measure(struct request *request)
 {
 	char length[24];
 
 	env_unset(&request->env, "CONTENT_LENGTH");
-	if (request->body.size > 0) {
-		text_format(length, sizeof(length), "%llu",
-			    (unsigned long long)request->body.size);
-		env_unset(&request->env, "HTTP_TRANSFER_ENCODING");
-		if (env_set(&request->env, "CONTENT_LENGTH", length) < 0) {
-			fail(request, 503, 0, FAILED_RESOURCE,
-			     "no memory for a request's variables");
-			return;
-		}
-	}
-	start(request);
+	if (request->body.size == 0)
+		return;
+	text_format(length, sizeof(length), "%llu",
+		    (unsigned long long)request->body.size);
+	env_unset(&request->env, "HTTP_TRANSFER_ENCODING");
+	if (env_set(&request->env, "CONTENT_LENGTH", length) < 0)
+		fail(request, 503, 0, FAILED_RESOURCE,
+		     "no memory for a request's variables");
 }
 
 void request_stdin_end(struct request *request)
 {
+	bool waited = request->state == REQUEST_BODY;
+
 	if (request->state == REQUEST_PARAMS ||
 	    request->state == REQUEST_ENDING || request->stdin_ended)
 		return;
 	request->stdin_ended = true;
-	if (request->state == REQUEST_BODY)
-		start_measured(request);
+	if (waited)
+		measure(request);
 	if (request->state == REQUEST_ENDING)
 		return;
+	/* FCGI_DATA may have come before. */
 	if (request->role == FCGI_FILTER &&
 	    body_take_data(&request->body) == BODY_LOST)
 		lose_body(request);
+	else if (waited)
+		start(request);
 	else if (is_whole(request))
 		body_end(&request->body);
 	request->changed(request);
