@@ -251,6 +251,30 @@ internal_error() {
 	[ "${lines[0]}" = '1 STDOUT A: b\n\nnow' ]
 }
 
+state_is() {
+	grep -q "^State:.$2" "/proc/$1/status"
+}
+
+has_fds() {
+	[ "$(fds_of "$1")" -eq "$2" ]
+}
+
+@test "the end of something left behind is seen by a wrapper that was stopped and continued, too" {
+	export PIDFILE=$PWD/pid HOLDS=stdout
+	local before
+	wrapper -env PIDFILE -env HOLDS
+	run -0 get "$CGI/hello"
+	before=$(fds_of "$WRAPPER")
+	run -0 get "$CGI/orphan"
+	kill -STOP "$WRAPPER"
+	wait_for state_is "$WRAPPER" T
+	kill -CONT "$WRAPPER"
+	wait_for state_is "$WRAPPER" S
+	! has_fds "$WRAPPER" "$before"
+	kill "$(cat pid)"
+	wait_for has_fds "$WRAPPER" "$before"
+}
+
 @test "what a child prints within a second of its parent's end still belongs to the reply" {
 	program parent <<-'END'
 		#!/bin/sh

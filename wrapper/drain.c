@@ -27,7 +27,7 @@ static void drain_run(struct task *task)
 
 		if (n < 0 && errno == EAGAIN)
 			return;
-		if (n <= 0 && errno != EINTR) {
+		if (n == 0 || (n < 0 && errno != EINTR)) {
 			loop_shut(&drain->pipe);
 			loop_free(drain);
 			return;
