@@ -388,3 +388,21 @@ stall_one() {
 		print chr(65 + $_ % 251 % 26) for 0 .. 4999999' | sha256sum |
 		cut -d ' ' -f 1)"* ]]
 }
+
+@test "a half-close right behind a request that is refused still gets the reply" {
+	wrapper
+	start asking "$BUILD/wire" "$SOCK" 'get-values FCGI_MPXS_CONNS' \
+		'records 1' "create $PWD/known" "await $PWD/stopped" hold \
+		'begin 1' "params 1 SCRIPT_FILENAME=$PWD/nothing" \
+		'params 1 CONTENT_LENGTH=0' 'params 1' \
+		'stdin 1' flush half "create $PWD/sent" 'end 1' 'tell 1'
+	wait_for [ -e known ]
+	# All of it is there when it looks again.
+	kill -STOP "$WRAPPER"
+	touch stopped
+	wait_for [ -e sent ]
+	kill -CONT "$WRAPPER"
+	ended asking
+	[ "$STATUS" -eq 0 ]
+	grep -q '^1 STDOUT Status: 404 ' asking.log
+}

@@ -634,8 +634,7 @@ void request_stdin_end(struct request *request)
 {
 	bool waited = request->state == REQUEST_BODY;
 
-	if (request->state == REQUEST_PARAMS ||
-	    request->state == REQUEST_ENDING || request->stdin_ended)
+	if (request->state == REQUEST_PARAMS || request->stdin_ended)
 		return;
 	request->stdin_ended = true;
 	if (waited)
@@ -669,10 +668,11 @@ size_t request_data(struct request *request, const unsigned char *bytes,
 
 void request_data_end(struct request *request)
 {
-	if (request->role != FCGI_FILTER || request->state == REQUEST_PARAMS ||
-	    request->state == REQUEST_ENDING)
+	if (request->role != FCGI_FILTER || request->state == REQUEST_PARAMS)
 		return;
 	request->data_ended = true;
+	if (request->state == REQUEST_ENDING)
+		return;
 	if (is_whole(request))
 		body_end(&request->body);
 	request->changed(request);
