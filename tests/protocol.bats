@@ -389,20 +389,28 @@ stall_one() {
 		cut -d ' ' -f 1)"* ]]
 }
 
-@test "a half-close right behind a request that is refused still gets the reply" {
-	wrapper
+# half_closes ITEM...: sends what they say and the half-close in one piece, to a
+# wrapper that knows the connection already, and waits for request 1.
+half_closes() {
+	rm -f known stopped sent
 	start asking "$BUILD/wire" "$SOCK" 'get-values FCGI_MPXS_CONNS' \
 		'records 1' "create $PWD/known" "await $PWD/stopped" hold \
-		'begin 1' "params 1 SCRIPT_FILENAME=$PWD/nothing" \
-		'params 1 CONTENT_LENGTH=0' 'params 1' \
-		'stdin 1' flush half "create $PWD/sent" 'end 1' 'tell 1'
+		"$@" flush half "create $PWD/sent" 'end 1' 'tell 1'
 	wait_for [ -e known ]
-	# All of it is there when it looks again.
 	kill -STOP "$WRAPPER"
 	touch stopped
 	wait_for [ -e sent ]
 	kill -CONT "$WRAPPER"
 	ended asking
 	[ "$STATUS" -eq 0 ]
+}
+
+@test "a half-close right behind a request that is answered at once still gets the reply" {
+	wrapper -status /status
+	half_closes 'begin 1' "params 1 SCRIPT_FILENAME=$PWD/nothing" \
+		'params 1 CONTENT_LENGTH=0' 'params 1' 'stdin 1'
 	grep -q '^1 STDOUT Status: 404 ' asking.log
+	half_closes 'begin 1 authorizer' 'params 1 SCRIPT_NAME=/status' \
+		'params 1'
+	grep -q '^1 STDOUT .*accepted' asking.log
 }

@@ -506,6 +506,7 @@ void request_params_end(struct request *request)
 	if (request->state != REQUEST_PARAMS)
 		return;
 	request->state = REQUEST_BODY;
+	request->stdin_ended = request->role == FCGI_AUTHORIZER;
 	if (env->too_large)
 		fail(request, 431, 0, FAILED_REQUEST,
 		     "refused: more than 1 MiB of FCGI_PARAMS");
@@ -522,12 +523,8 @@ void request_params_end(struct request *request)
 		return;
 	}
 	request->holds_reply = is_nginx(request);
-	if (request->role == FCGI_AUTHORIZER) {
-		request->stdin_ended = true;
+	if (request->stdin_ended || has_length(request))
 		start(request);
-	} else if (has_length(request)) {
-		start(request);
-	}
 }
 
 static bool is_full(int error)
