@@ -172,9 +172,11 @@ void record_passed(struct record_reader *reader, size_t n)
 
 size_t record_before_next(const struct record_reader *reader)
 {
+	size_t n = (size_t)reader->padding + FCGI_HEADER_LEN;
+
 	if (!reader->inside)
 		return (size_t)FCGI_HEADER_LEN - reader->have;
-	return (size_t)reader->padding + FCGI_HEADER_LEN;
+	return fixed_body(reader->header[1]) ? n + reader->content : n;
 }
 
 void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,

@@ -129,6 +129,27 @@ static bool feed(struct source *source, const unsigned char *at,
 	}
 }
 
+/* How far it is to the next record's content, after the first at bytes. */
+static void check_distance(const struct record_reader *reader,
+			   const unsigned char *bytes, size_t at)
+{
+	struct record record;
+	size_t told = record_left(reader, &record) + record_before_next(reader);
+	size_t begin = 0;
+
+	while (at >= begin + 8) {
+		const unsigned char *h = bytes + begin;
+		size_t next = begin + 8 + (size_t)(h[4] << 8 | h[5]) + h[6];
+
+		if (at < next) {
+			CHECK(told == next - at + 8);
+			return;
+		}
+		begin = next;
+	}
+	CHECK(told == begin + 8 - at);
+}
+
 void fuzz_one(const unsigned char *bytes, size_t n)
 {
 	struct input input = {bytes, bytes + n};
@@ -151,6 +172,9 @@ void fuzz_one(const unsigned char *bytes, size_t n)
 		good = feed(&source, source.bare.bytes,
 			    source.bare.bytes + source.bare.used);
 		at += size;
+		if (good)
+			check_distance(&source.reader, input.at,
+				       (size_t)(at - input.at));
 	}
 	CHECK(told_same(&source.told, &plain));
 	told_free(&source.told);
