@@ -23,7 +23,8 @@ static jmp_buf exited;
 static bool trying;
 static const volatile void *tried[TRIED_MAX];
 static int tried_count;
-static long blocks; /* that are allocated */
+static long blocks;		   /* that are allocated */
+static _Thread_local bool is_ours; /* the fuzzer has a thread of its own */
 
 void fuzz_fail(const char *what, const char *file, int line)
 {
@@ -98,6 +99,8 @@ void told_free(struct told *told)
 static void allocated(const volatile void *block, size_t size)
 {
 	(void)size;
+	if (!is_ours)
+		return;
 	blocks++;
 	if (trying && tried_count < TRIED_MAX)
 		tried[tried_count++] = block;
@@ -107,6 +110,8 @@ static void freed(const volatile void *block)
 {
 	int i;
 
+	if (!is_ours)
+		return;
 	blocks--;
 	for (i = tried_count; trying && i-- > 0;)
 		if (tried[i] == block) {
@@ -163,6 +168,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
+	is_ours = true;
 	/* It never grows. */
 	fuzz_said.room = SAID_MAX;
 	fuzz_said.bytes = malloc(SAID_MAX);
