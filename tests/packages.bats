@@ -38,14 +38,14 @@ version() {
 	cd src || return
 	run -0 dpkg-buildpackage -us -uc -b
 	run -0 lintian --fail-on error --allow-root ../*.changes
-	dpkg-deb -x ../cgi-fcgi_*.deb root
+	dpkg-deb -x ../cgi-fcgi_*.deb unpacked
 	for file in bin/cgi-fcgi lib/cgi-fcgi/template.so lib/cgi-fcgi/template.py \
 		lib/cgi-fcgi/CgiFcgiTemplate.pm share/man/man1/cgi-fcgi.1.gz \
 		share/doc/cgi-fcgi/README.md.gz; do
-		[ -s "root/usr/$file" ]
+		[ -s "unpacked/usr/$file" ]
 	done
-	[ -s root/lib/systemd/system/cgi-fcgi.service ]
-	CGI_FCGI=$PWD/root/usr/bin/cgi-fcgi
+	[ -s unpacked/lib/systemd/system/cgi-fcgi.service ]
+	CGI_FCGI=$PWD/unpacked/usr/bin/cgi-fcgi
 	SOCK=$BATS_TEST_TMPDIR/sock
 	cd .. || return
 	wrapper -preload all
