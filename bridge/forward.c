@@ -176,6 +176,8 @@ static void note_sent(struct session *session, size_t n)
 		struct slice *slice = &session->sending[i];
 		size_t part = n < slice->length ? n : slice->length;
 
+		if (part == 0)
+			continue;
 		trace_bytes(&session->sent, slice->bytes, part);
 		slice->bytes += part;
 		slice->length -= part;
@@ -340,9 +342,9 @@ static bool pass_on(struct session *session)
 	size_t left = record_left(&session->records, &record);
 	ssize_t n;
 
-	if (left > 0 && record.first &&
-	    (left < BULK_MIN || record.type != FCGI_STDOUT ||
-	     record.id != REQUEST_ID))
+	if (left > 0 &&
+	    (record.type != FCGI_STDOUT || record.id != REQUEST_ID ||
+	     (record.first && left < BULK_MIN)))
 		session->bulk = false;
 	if (!session->bulk || left < BULK_MIN)
 		return false;

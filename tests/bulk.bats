@@ -192,3 +192,53 @@ fetch() {
 	[[ $stderr == *'waited for stdout to be read'* ]]
 	exec 5>&-
 }
+
+# mixed BYTES TYPE: an application that answers with large records, each second
+# one of that type and of as many bytes.
+mixed() {
+	start mixed perl -MIO::Socket::UNIX -e '
+		my ($path, $n, $type) = @ARGV;
+		my $door = IO::Socket::UNIX->new(Local => $path, Listen => 9) or die;
+		sub record { pack("CCnnxx", 1, $_[0], 1, length $_[1]) . $_[1] }
+		my $answer = record(6, "A: b\n\n");
+		$answer .= record(6, "o" x 65528) . record($type, "x" x $n) for 1 .. 40;
+		$answer .= record(3, "\0" x 8);
+		while (my $peer = $door->accept) {
+			sysread $peer, my $request, 65536;
+			print $peer $answer;
+			1 while sysread $peer, $request, 65536;
+		}' "$PWD/mixed" "$1" "$2"
+	wait_for listens "$PWD/mixed"
+}
+
+@test "what does not belong to a large answer never gets into it" {
+	local i type
+	for type in 7 77; do
+		mixed 60000 $type
+		for i in 1 2 3 4 5; do
+			"$CGI_FCGI" -url / -connect "$PWD/mixed" 2>err |
+				(sleep 0.1 && cat) >out
+			[ "$(stat -c %s out)" -eq $((40 * 65528)) ]
+			[ "$(tr -d o <out | wc -c)" -eq 0 ]
+		done
+		stop mixed
+		rm mixed
+	done
+}
+
+@test "nor does it get into a large body on its way to the program" {
+	local other type i items=()
+	other=$(printf 'x%.0s' {1..60000})
+	wrapper
+	for type in 8 77; do
+		items=()
+		for i in {1..20}; do
+			items+=('fill 1 100000' "record $type 1 $other"
+				"record $type 1 $other")
+		done
+		printf '%s\n' "open 1 $CGI/digest CONTENT_LENGTH=2000000" hold \
+			"${items[@]}" flush 'stdin 1' 'end 1' 'tell 1' >script
+		run -0 wire - <script
+		[[ $output == *"$(digest_of 2000000)"* ]]
+	done
+}

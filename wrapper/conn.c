@@ -420,8 +420,8 @@ static bool pass_body(struct conn *conn)
 	struct request *request;
 	ssize_t passed;
 
-	if (left > 0 && record.first &&
-	    (left < BULK_MIN || record.type != FCGI_STDIN))
+	if (left > 0 &&
+	    (record.type != FCGI_STDIN || (record.first && left < BULK_MIN)))
 		conn->bulk = false;
 	if (!conn->bulk || left < BULK_MIN)
 		return false;
