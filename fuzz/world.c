@@ -7,16 +7,22 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../bridge/connect.h"
 #include "../wrapper/spawn.h"
 #include "fuzz.h"
+
+#define PLACES_MAX 8 /* of one poll(2) */
 
 int64_t world_ms = 1000;
 int world_wait;
@@ -25,6 +31,8 @@ unsigned world_interrupted;
 unsigned world_short;
 struct running programs[PROGRAMS_MAX];
 int program_count;
+int world_fds[3] = {-1, -1, -1};
+bool world_careful;
 static struct told said[PROGRAMS_MAX];
 int world_spawn_step;
 int world_spawn_error;
@@ -37,7 +45,18 @@ ssize_t __real_splice(int from, off_t *from_at, int to, off_t *to_at, size_t n,
 int __real_epoll_wait(int fd, struct epoll_event *events, int count, int ms);
 int __real_clock_gettime(clockid_t clock, struct timespec *time);
 
+int __real_fstat64(int fd, struct stat *st);
+off_t __real_lseek64(int fd, off_t at, int whence);
+long __real_syscall(long number, ...);
+int __real_poll(struct pollfd *fds, nfds_t count, int ms);
+
 ssize_t __wrap_read(int fd, void *bytes, size_t n);
+int __wrap_fstat64(int fd, struct stat *st);
+off_t __wrap_lseek64(int fd, off_t at, int whence);
+long __wrap_syscall(long number, ...);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms);
+int __wrap_connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
+			int64_t end, struct outcome *outcome);
 ssize_t __wrap_write(int fd, const void *bytes, size_t n);
 ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags);
 ssize_t __wrap_splice(int from, off_t *from_at, int to, off_t *to_at, size_t n,
@@ -59,19 +78,47 @@ static bool interrupts(void)
 
 static size_t shortened(size_t n)
 {
-	if (world_inside && world_short > 0 && world_short < n)
+	if ((world_inside || world_fds[0] >= 0) && world_short > 0 &&
+	    world_short < n)
 		n = world_short;
 	world_short = 0;
 	return n;
 }
 
+static bool stands_in(int fd)
+{
+	return fuzz_on && fd >= 0 && fd <= STDERR_FILENO && world_fds[fd] >= 0;
+}
+
+static int standing_in(int fd)
+{
+	return stands_in(fd) ? world_fds[fd] : fd;
+}
+
 ssize_t __wrap_read(int fd, void *bytes, size_t n)
 {
-	return interrupts() ? -1 : __real_read(fd, bytes, n);
+	ssize_t got;
+
+	if (interrupts())
+		return -1;
+	got = __real_read(standing_in(fd), bytes, n);
+	CHECK(!stands_in(fd) || got >= 0 || errno != EAGAIN);
+	return got;
+}
+
+static ssize_t write_in_place(int fd, const void *bytes, size_t n)
+{
+	ssize_t written = __real_write(world_fds[fd], bytes, shortened(n));
+
+	/* stderr may wait for whoever wants a trace. */
+	CHECK(fd != STDOUT_FILENO || written >= 0 || errno != EAGAIN);
+	return written;
 }
 
 ssize_t __wrap_write(int fd, const void *bytes, size_t n)
 {
+	if (stands_in(fd))
+		return write_in_place(fd, bytes, n);
 	if (fuzz_on && (fd == STDOUT_FILENO || fd == STDERR_FILENO)) {
 		if (fuzz_said.room - fuzz_said.used < n)
 			fuzz_said.used = 0;
@@ -83,7 +130,87 @@ ssize_t __wrap_write(int fd, const void *bytes, size_t n)
 
 ssize_t __wrap_send(int fd, const void *bytes, size_t n, int flags)
 {
-	return interrupts() ? -1 : __real_send(fd, bytes, shortened(n), flags);
+	if (interrupts())
+		return -1;
+	return __real_send(standing_in(fd), bytes, shortened(n), flags);
+}
+
+int __wrap_fstat64(int fd, struct stat *st)
+{
+	return __real_fstat64(standing_in(fd), st);
+}
+
+off_t __wrap_lseek64(int fd, off_t at, int whence)
+{
+	return __real_lseek64(standing_in(fd), at, whence);
+}
+
+/* pwritev2(2) is the one that the bridge makes by number. */
+long __wrap_syscall(long number, ...)
+{
+	long word[6];
+	va_list args;
+	int i;
+
+	va_start(args, number);
+	for (i = 0; i < 6; i++)
+		word[i] = va_arg(args, long);
+	va_end(args);
+	if (fuzz_on && number == SYS_pwritev2) {
+		if (world_careful) {
+			errno = EOPNOTSUPP;
+			return -1;
+		}
+		word[0] = standing_in((int)word[0]);
+	}
+	return __real_syscall(number, word[0], word[1], word[2], word[3],
+			      word[4], word[5]);
+}
+
+int world_real_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	struct pollfd real[PLACES_MAX];
+	int ready;
+	nfds_t i;
+
+	CHECK(count <= PLACES_MAX);
+	for (i = 0; i < count; i++) {
+		real[i] = fds[i];
+		real[i].fd = standing_in(fds[i].fd);
+	}
+	ready = __real_poll(real, count, ms);
+	for (i = 0; i < count; i++)
+		fds[i].revents = real[i].revents;
+	return ready;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	if (!fuzz_on || world_fds[0] < 0)
+		return __real_poll(fds, count, ms);
+	return bridge_poll(fds, count, ms);
+}
+
+int __wrap_connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
+			int64_t end, struct outcome *outcome)
+{
+	(void)addr;
+	(void)attempt_ms;
+	(void)retry_ms;
+	(void)end;
+	(void)outcome;
+	return bridge_connect();
+}
+
+/* For the targets that have no bridge. */
+__attribute__((weak)) int bridge_connect(void)
+{
+	return -1;
+}
+
+__attribute__((weak)) int bridge_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+	return __real_poll(fds, count, ms);
 }
 
 ssize_t __wrap_splice(int from, off_t *from_at, int to, off_t *to_at, size_t n,
@@ -91,7 +218,8 @@ ssize_t __wrap_splice(int from, off_t *from_at, int to, off_t *to_at, size_t n,
 {
 	if (interrupts())
 		return -1;
-	return __real_splice(from, from_at, to, to_at, shortened(n), flags);
+	return __real_splice(standing_in(from), from_at, standing_in(to), to_at,
+			     shortened(n), flags);
 }
 
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int count, int ms)

@@ -1,6 +1,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,17 @@ extern int world_wait;	 /* how long the loop wanted to wait; -1: for ever */
 extern bool world_inside;
 extern unsigned world_interrupted; /* so many calls are, from now on */
 extern unsigned world_short;	   /* the next one writes no more; 0: all */
+
+/* What stands for the descriptors 0 to 2; -1: nothing does. A read or write of
+ * them that would have to wait is a mistake. */
+extern int world_fds[3];
+extern bool world_careful; /* the kernel cannot be asked not to wait */
+
+/* What the bridge's target defines. */
+int bridge_connect(void);
+int bridge_poll(struct pollfd *fds, nfds_t count, int ms);
+
+int world_real_poll(struct pollfd *fds, nfds_t count, int ms);
 
 #define PROGRAMS_MAX 24
 
