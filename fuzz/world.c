@@ -148,12 +148,14 @@ off_t __wrap_lseek64(int fd, off_t at, int whence)
 /* pwritev2(2) is the one that the bridge makes by number. */
 long __wrap_syscall(long number, ...)
 {
-	long word[6];
+	long word[6] = {0};
+	/* No other one has more than five. */
+	int count = number == SYS_pwritev2 ? 6 : 5;
 	va_list args;
 	int i;
 
 	va_start(args, number);
-	for (i = 0; i < 6; i++)
+	for (i = 0; i < count; i++)
 		word[i] = va_arg(args, long);
 	va_end(args);
 	if (fuzz_on && number == SYS_pwritev2) {
