@@ -237,7 +237,7 @@ const struct opt wrapper_options[] = {
 
 static struct listener listeners[LISTENERS_MAX];
 static int listener_count;
-static bool started;
+static bool is_shared; /* workers use the sockets too */
 
 /* Who can reach a TCP port must not choose freely what is run. */
 static bool is_restricted(void)
@@ -464,7 +464,7 @@ static void undo(void)
 {
 	int i;
 
-	if (started)
+	if (is_shared)
 		return;
 	for (i = 0; i < listener_count; i++)
 		listen_remove(&listeners[i]);
@@ -510,7 +510,7 @@ int wrapper_run(void)
 	int status;
 
 	start_up();
-	started = true;
+	is_shared = set.workers > 1;
 	notify("READY=1");
 	if (set.workers > 1)
 		status = workers_run(listeners, listener_count);
