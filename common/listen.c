@@ -131,17 +131,17 @@ static int bind_file(int fd, const struct listen_wish *wish,
 	umask(umask_before);
 	if (result < 0)
 		return fail(why, "cannot make the socket");
-	if (lstat(path, &st) < 0)
-		return fail(why, "cannot look at the socket");
+	if (lstat(path, &st) < 0) {
+		fail(why, "cannot look at the socket");
+		unlink(path);
+		return -1;
+	}
 	listener->device = st.st_dev;
 	listener->inode = st.st_ino;
 	if (wish->user == (uid_t)-1 && wish->group == (gid_t)-1)
 		return 0;
-	if (lchown(path, wish->user, wish->group) < 0) {
-		fail(why, "cannot give the socket to its owner");
-		unlink(path);
-		return -1;
-	}
+	if (lchown(path, wish->user, wish->group) < 0)
+		return fail(why, "cannot give the socket to its owner");
 	return 0;
 }
 
@@ -181,6 +181,7 @@ static int open_one(const struct listen_wish *wish, struct listener *listener,
 
 		close(fd);
 		fd = -1;
+		listen_remove(listener);
 		errno = saved;
 	}
 	if (lock >= 0) {
