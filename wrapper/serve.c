@@ -107,20 +107,21 @@ static void rest_a_while(int error)
 	timer_start(&rest_timers, &rest);
 }
 
-static void open_doors(void)
+static int open_doors(void)
 {
 	int i;
 
 	for (i = 0; i < door_count; i++)
 		if (loop_add_shared(&doors[i].watch) < 0)
-			note("a listening socket is lost: %s", strerror(errno));
+			return -1;
+	return 0;
 }
 
 static void rest_is_over(struct timer *timer)
 {
 	(void)timer;
-	if (!stopping)
-		open_doors();
+	if (!stopping && open_doors() < 0)
+		rest_a_while(errno);
 }
 
 static void door_ready(struct watch *watch, unsigned events)
@@ -253,8 +254,7 @@ static int watch_all(struct listener *listeners, int count)
 	}
 	listened = listeners;
 	door_count = count;
-	open_doors();
-	return 0;
+	return open_doors();
 }
 
 /* Tells the service manager how things are, while there is something new. */
