@@ -130,7 +130,7 @@ static int send_buffer(struct out *out, int fd)
 
 		if (n >= 0)
 			out->start += (size_t)n;
-		else if (errno != EINTR && errno != ENOBUFS)
+		else if (errno != EINTR)
 			return -1;
 	}
 	out->start = out->end = 0;
