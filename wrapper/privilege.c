@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -31,17 +32,18 @@ static void open_pidfile(void)
 		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
 }
 
-static void write_pidfile(pid_t pid)
+static int write_pidfile(pid_t pid)
 {
 	char text[24];
 	size_t length = text_format(text, sizeof(text), "%ld\n", (long)pid);
 
 	if (pidfile < 0)
-		return;
+		return 0;
 	if (ftruncate(pidfile, 0) < 0 || text_write(pidfile, text, length) < 0)
-		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+		return -1;
 	close(pidfile);
 	pidfile = -1;
+	return 0;
 }
 
 void privilege_check(void)
@@ -74,8 +76,10 @@ static void go_to_background(void)
 		die(1, "-daemon: cannot start a process: %s", strerror(errno));
 	if (pid > 0) {
 		/* Whoever waits for us finds it written. */
-		write_pidfile(pid);
-		_exit(0);
+		if (write_pidfile(pid) == 0)
+			_exit(0);
+		kill(pid, SIGKILL);
+		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
 	}
 	if (setsid() < 0 || chdir("/") < 0)
 		die(1, "-daemon: %s", strerror(errno));
@@ -91,8 +95,8 @@ void privilege_background(void)
 {
 	if (set.daemon)
 		go_to_background();
-	else
-		write_pidfile(getpid());
+	else if (write_pidfile(getpid()) < 0)
+		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
 }
 
 void privilege_drop(void)
