@@ -202,9 +202,12 @@ static void send_more(struct session *session)
 		n = sendmsg(session->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0) {
 			/* The application may have answered all the same:
-			 * what it said is read to its end. */
-			if (errno != EAGAIN && errno != EINTR)
+			 * what it said is read to its end. It must not wait
+			 * for the rest of the request. */
+			if (errno != EAGAIN && errno != EINTR) {
 				session->send_error = errno;
+				shutdown(session->fd, SHUT_RDWR);
+			}
 			return;
 		}
 		note_sent(session, (size_t)n);

@@ -156,10 +156,12 @@ int query_values(int fd, struct patience *patience, struct outcome *outcome)
 	patience_moved(patience);
 	/* A new connection takes so few bytes at once. If it does not, the
 	 * application may have said something all the same. */
-	if (send(fd, question, length, MSG_NOSIGNAL) < 0)
+	if (text_write(fd, (const char *)question, length) < 0) {
 		query.send_error = errno;
-	else
+		shutdown(fd, SHUT_RDWR);
+	} else {
 		trace_bytes(&query.sent, question, length);
+	}
 	while (!query.done)
 		if (receive(&query, fd, patience, outcome) < 0)
 			return -1;
