@@ -300,8 +300,10 @@ static int run_copies(struct copies *copies, struct outcome *outcome)
 		copies->count = copies->sockets;
 	copies->pids = calloc((size_t)copies->count, sizeof(*copies->pids));
 	copies->begun = calloc((size_t)copies->count, sizeof(*copies->begun));
-	if (!copies->pids || !copies->begun)
-		die(1, "no memory");
+	if (!copies->pids || !copies->begun) {
+		copies->count = 0;
+		return fail_to_run(outcome);
+	}
 	for (i = 0; i < copies->count; i++)
 		if (run_copy(copies, i) < 0)
 			return fail_to_run(outcome);
