@@ -258,7 +258,8 @@ static bool is_over(const struct session *session)
 
 static void talk(struct session *session)
 {
-	int64_t end = clock_ms() + PATIENCE_MS;
+	int patience = session->plan->patience_ms;
+	int64_t end = clock_ms() + (patience ? patience : PATIENCE_MS);
 
 	if (session->plan->slow)
 		transmit(session);

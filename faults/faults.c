@@ -1,7 +1,7 @@
 /*
  * faults BINARY LIBRARY PROGRAMS [PART]: see faults.h. PART 10: only each tenth
- * fault. Prints how many faults there were, and each that was not borne; exit
- * status 0 if all were.
+ * call and error. Prints how many faults there were, and each that was not
+ * borne; exit status 0 if all were.
  */
 #include "faults.h"
 
@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,20 +88,22 @@ static int create(const char *name)
 	return fd;
 }
 
-pid_t start(char *const argv[], char *const envp[], int stdin_fd)
+pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty)
 {
 	int out = create("out");
 	int err = create("err");
 	pid_t pid;
 
-	atomic_store(&control->taken, false);
+	atomic_store(&control->taken, !faulty);
 	pid = fork();
 	if (pid == 0) {
 		for (; *envp; envp++)
 			putenv(*envp);
 		setenv("LISTEN_PID", text("%ld", (long)getpid()), 1);
-		setenv(INJECT_VARIABLE, text("%d", memory), 1);
-		setenv("LD_PRELOAD", library, 1);
+		if (faulty) {
+			setenv(INJECT_VARIABLE, text("%d", memory), 1);
+			setenv("LD_PRELOAD", library, 1);
+		}
 		dup2(stdin_fd, 0);
 		dup2(out, 1);
 		dup2(err, 2);
@@ -127,6 +130,38 @@ int wait_end(pid_t pid, int ms)
 	return status;
 }
 
+bool end_orphans(pid_t but)
+{
+	char list[4096];
+	char *at = list;
+	int fd = open(text("/proc/self/task/%ld/children", (long)getpid()),
+		      O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, list, sizeof(list) - 1);
+	bool any = false;
+	long pid;
+
+	close(fd);
+	list[n < 0 ? 0 : n] = '\0';
+	while ((pid = strtol(at, &at, 10)) > 0) {
+		if (pid == but)
+			continue;
+		/* One that is about to end is none. */
+		if (wait_end((pid_t)pid, 1000) == -1) {
+			any = true;
+			kill((pid_t)pid, SIGKILL);
+			waitpid((pid_t)pid, NULL, 0);
+		}
+	}
+	return any;
+}
+
+bool is_there(const char *name)
+{
+	struct stat st;
+
+	return lstat(text("%s/%s", folder, name), &st) == 0;
+}
+
 char *contents(const char *name, size_t *length)
 {
 	static char block[8][1 << 16];
@@ -140,6 +175,14 @@ char *contents(const char *name, size_t *length)
 	if (length)
 		*length = n < 0 ? 0 : (size_t)n;
 	return to;
+}
+
+/* A shortage may end with the call that met it, or last. */
+static bool can_last(int call, int error)
+{
+	return call != CALL_accept4 && call != CALL_poll &&
+	       (error == EMFILE || error == ENFILE || error == ENOMEM ||
+		error == ENOBUFS || error == ENOSPC);
 }
 
 static void arm(int call, int error, long nth)
@@ -163,43 +206,58 @@ static const char *run(const struct scenario *scenario, bool faulted,
 
 /* One call of one scenario, with one error, at all its times. */
 static int sweep(const struct scenario *scenario, int call, int error,
-		 const char *(*after)(void))
+		 bool lasts, const char *(*after)(void))
 {
 	const char *wrong;
+	bool struck;
 	int bad = 0;
 	long most;
 	long n;
 
+	if (tried++ % part != 0)
+		return 0;
+	atomic_store(&control->lasts, lasts);
 	arm(call, error, NEVER);
 	wrong = scenario->run(scenario, false);
+	most = atomic_load(&control->seen);
+	arm(-1, 0, 0);
 	if (wrong) {
 		printf("%s: untouched: %s\n", scenario->name, wrong);
 		return 1;
 	}
-	most = atomic_load(&control->seen);
 	if (most == 0)
 		return 0;
 	for (n = 1;; n++) {
-		if (tried++ % part != 0 && n <= most)
-			continue;
 		arm(call, error, n);
 		wrong = scenario->run(scenario, true);
-		if (atomic_load(&control->fired) == 0 && !wrong)
-			return bad;
+		struck = atomic_load(&control->fired) > 0;
 		arm(-1, 0, 0);
-		faults++;
+		if (!struck && !wrong && n > most)
+			return bad;
+		faults += struck;
 		if (!wrong)
 			wrong = after();
 		if (!wrong)
 			continue;
-		printf("%s: %s, %s, the %ld.: %s\n", scenario->name,
+		printf("%s: %s, %s, the %ld.%s: %s\n", scenario->name,
 		       calls[call].name,
-		       error == SHORT ? "short" : strerror(error), n, wrong);
+		       error == SHORT ? "short" : strerror(error), n,
+		       lasts ? " and all that follow" : "", wrong);
 		fflush(stdout);
 		bad++;
 		if (bad > 5)
 			return bad;
 	}
+}
+
+static int sweep_both(const struct scenario *scenario, int call, int error,
+		      const char *(*after)(void))
+{
+	int bad = sweep(scenario, call, error, false, after);
+
+	if (can_last(call, error))
+		bad += sweep(scenario, call, error, true, after);
+	return bad;
 }
 
 int campaign(const char *name, const struct scenario *scenarios,
@@ -228,7 +286,8 @@ int campaign(const char *name, const struct scenario *scenarios,
 			if (call == CALL_accept4 && scenario->known)
 				continue;
 			for (; control->calls[call] > 0 && *error; error++)
-				bad += sweep(scenario, call, *error, after);
+				bad += sweep_both(scenario, call, *error,
+						  after);
 		}
 		printf("%s: %s: %ld faults, %lld ms\n", name, scenario->name,
 		       faults - before, (long long)(clock_ms() - begun));
@@ -258,13 +317,15 @@ static void open_folder(void)
 
 	snprintf(folder, sizeof(folder), "%s/cgi-fcgi-faults.XXXXXX",
 		 parent ? parent : "/tmp");
-	if (!mkdtemp(folder))
+	/* Another user must be able to take his socket away. */
+	if (!mkdtemp(folder) || chmod(folder, 0777) < 0)
 		give_up(folder);
 }
 
 static void close_folder(void)
 {
-	static const char *const names[] = {"sock", "out", "err"};
+	static const char *const names[] = {"sock", "start", "in", "out",
+					    "err"};
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -286,7 +347,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	open_folder();
 	open_memory();
-	bad = faults_serving();
+	bad = faults_starting() + faults_serving() + faults_bridge();
 	close_folder();
 	printf("%ld faults injected, %d not borne\n", faults, bad);
 	return bad > 0;

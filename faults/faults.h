@@ -37,12 +37,19 @@ const char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void sleep_ms(int ms);
 int64_t clock_ms(void);
 
-/* Starts a program with the library that injects faults; its stdout and stderr
- * go to the files out and err in the folder, stdin comes from the file in. */
-pid_t start(char *const argv[], char *const envp[], int stdin_fd);
+/* Starts a program, with the library that injects faults or without; its
+ * stdout and stderr go to the files out and err in the folder. */
+pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty);
 
 /* The status of waitpid once it has ended, -1 if that takes too long. */
 int wait_end(pid_t pid, int ms);
+
+/* What has lost its parent is ours: ends all of it but one. Returns whether
+ * there was anything. */
+bool end_orphans(pid_t but);
+
+/* Whether there is such a file in the folder. */
+bool is_there(const char *name);
 
 /* The contents of a file in the folder, ended by NUL. */
 char *contents(const char *name, size_t *length);
@@ -83,6 +90,7 @@ struct visit {
 	bool one_by_one;
 	bool slow; /* reads late */
 	bool cut;  /* closes the connection in the middle */
+	int patience_ms;
 	struct exchange exchange[8];
 	int count;
 };
@@ -93,6 +101,8 @@ const char *visit(const struct visit *plan, bool faulted);
 /* --- What is tried */
 
 int faults_serving(void);
+int faults_starting(void);
+int faults_bridge(void);
 
 /* Every fault in every scenario; between two of them `after` says whether all
  * is as before. Returns how many were wrong. */

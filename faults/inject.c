@@ -45,6 +45,10 @@
 
 static struct inject *control;
 
+/* glibc 2.36 crashes if it has no memory while it looks a name up (an assert in
+ * nss_database.c): there the call as a whole fails, and nothing within it. */
+static bool looks_up;
+
 /* How descriptors are watched: by which epoll, and for what. */
 static struct {
 	int epoll;
@@ -73,9 +77,8 @@ __attribute__((constructor)) static void take_control(void)
 		return;
 	memory = real_mmap64(NULL, sizeof(*memory), PROT_READ | PROT_WRITE,
 			     MAP_SHARED, (int)strtol(fd, NULL, 10), 0);
-	if (memory == MAP_FAILED)
-		abort();
-	if (!atomic_exchange(&memory->taken, true))
+	/* It is closed in what others start. */
+	if (memory != MAP_FAILED && !atomic_exchange(&memory->taken, true))
 		control = memory;
 }
 
@@ -132,12 +135,23 @@ static void rearm(int fd)
 			       &watched[fd].event);
 }
 
+/* Of a connection that was reset nothing is left. */
+static void break_off(int fd)
+{
+	REAL(shutdown, int, (int, int));
+
+	real_shutdown(fd, SHUT_RDWR);
+}
+
 /* Whether it is this call's turn to fail with this error. */
 static bool is_due(int call, int error)
 {
+	long seen;
+
 	if (!control || control->call != call || control->error != error)
 		return false;
-	if (atomic_fetch_add(&control->seen, 1) + 1 != control->nth)
+	seen = atomic_fetch_add(&control->seen, 1) + 1;
+	if (control->lasts ? seen < control->nth : seen != control->nth)
 		return false;
 	atomic_fetch_add(&control->fired, 1);
 	return true;
@@ -147,7 +161,7 @@ static bool strike_fd(int call, int fd, int flags)
 {
 	int error;
 
-	if (!control)
+	if (!control || looks_up)
 		return false;
 	atomic_fetch_add(&control->calls[call], 1);
 	error = control->error;
@@ -156,6 +170,9 @@ static bool strike_fd(int call, int fd, int flags)
 		return false;
 	if (error == EAGAIN)
 		rearm(fd);
+	if (fd >= 0 &&
+	    (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT))
+		break_off(fd);
 	errno = error;
 	return true;
 }
@@ -353,9 +370,6 @@ CALL(int, fstatat, fstatat64,
      (dir, path, st, flags), -1)
 CALL(int, ftruncate, ftruncate64, (int fd, off64_t size), (fd, size), -1)
 CALL(char *, getcwd, getcwd, (char *to, size_t size), (to, size), NULL)
-CALL(struct group *, getgrnam, getgrnam, (const char *name), (name), NULL)
-CALL(struct passwd *, getpwnam, getpwnam, (const char *name), (name), NULL)
-CALL(struct passwd *, getpwuid, getpwuid, (uid_t uid), (uid), NULL)
 CALL(int, getpeername, getpeername,
      (int fd, __SOCKADDR_ARG name, socklen_t *length), (fd, name, length), -1)
 CALL(int, getsockname, getsockname,
@@ -363,12 +377,9 @@ CALL(int, getsockname, getsockname,
 CALL(int, getsockopt, getsockopt,
      (int fd, int level, int option, void *value, socklen_t *length),
      (fd, level, option, value, length), -1)
-CALL(int, kill, kill, (pid_t pid, int number), (pid, number), -1)
 CALL(int, lchown, lchown, (const char *path, uid_t uid, gid_t gid),
      (path, uid, gid), -1)
 CALL(int, listen, listen, (int fd, int backlog), (fd, backlog), -1)
-CALL(off64_t, lseek, lseek64, (int fd, off64_t at, int whence),
-     (fd, at, whence), -1)
 CALL(int, lstat, lstat64, (const char *path, struct stat64 *st), (path, st), -1)
 CALL(char *, mkdtemp, mkdtemp, (char *template), (template), NULL)
 CALL(int, mkostemp, mkostemp64, (char *template, int flags), (template, flags),
@@ -387,7 +398,6 @@ CALL(int, rmdir, rmdir, (const char *path), (path), -1)
 CALL(int, setrlimit, setrlimit64,
      (__rlimit_resource_t resource, const struct rlimit64 *limit),
      (resource, limit), -1)
-CALL(pid_t, setsid, setsid, (void), (), -1)
 CALL(int, setsockopt, setsockopt,
      (int fd, int level, int option, const void *value, socklen_t length),
      (fd, level, option, value, length), -1)
@@ -407,16 +417,45 @@ CALL(int, socketpair, socketpair,
 CALL(int, stat, stat64, (const char *path, struct stat64 *st), (path, st), -1)
 CALL(int, unlink, unlink, (const char *path), (path), -1)
 
+#define LOOKS_UP(ret, name, type, key)                                         \
+	ret name(type key)                                                     \
+	{                                                                      \
+		ret found;                                                     \
+		REAL(name, ret, (type));                                       \
+		if (strike(CALL_##name))                                       \
+			return NULL;                                           \
+		looks_up = true;                                               \
+		found = real_##name(key);                                      \
+		looks_up = false;                                              \
+		return found;                                                  \
+	}
+
+LOOKS_UP(struct group *, getgrnam, const char *, name)
+LOOKS_UP(struct passwd *, getpwnam, const char *, name)
+LOOKS_UP(struct passwd *, getpwuid, uid_t, uid)
+
 int getaddrinfo(const char *host, const char *service,
 		const struct addrinfo *hints, struct addrinfo **list)
 {
+	int result;
 	REAL(getaddrinfo, int,
 	     (const char *, const char *, const struct addrinfo *,
 	      struct addrinfo **));
 
 	if (strike(CALL_getaddrinfo))
 		return control->error == ENOMEM ? EAI_MEMORY : EAI_AGAIN;
-	return real_getaddrinfo(host, service, hints, list);
+	looks_up = true;
+	result = real_getaddrinfo(host, service, hints, list);
+	looks_up = false;
+	return result;
+}
+
+/* A child of ours is there until we reap it; its group may be others'. */
+int kill(pid_t pid, int number)
+{
+	REAL(kill, int, (pid_t, int));
+
+	return pid < 0 && strike(CALL_kill) ? -1 : real_kill(pid, number);
 }
 
 pid_t waitpid(pid_t pid, int *status, int options)

@@ -57,7 +57,6 @@
 	X(kill, EPERM, ESRCH)                                                  \
 	X(lchown, EIO, EPERM)                                                  \
 	X(listen, EADDRINUSE, ENOMEM)                                          \
-	X(lseek, EIO)                                                          \
 	X(lstat, EACCES, EIO, ENOMEM)                                          \
 	X(malloc, ENOMEM)                                                      \
 	X(mkdtemp, EACCES, ENOSPC, EMFILE, ENOMEM)                             \
@@ -88,7 +87,6 @@
 	X(setresgid, EAGAIN, EPERM)                                            \
 	X(setresuid, EAGAIN, EPERM)                                            \
 	X(setrlimit, EPERM)                                                    \
-	X(setsid, EPERM)                                                       \
 	X(setsockopt, ENOBUFS, ENOMEM)                                         \
 	X(shutdown, ENOTCONN)                                                  \
 	X(signalfd, SHORTAGE)                                                  \
@@ -118,6 +116,7 @@ struct inject {
 	atomic_int call;   /* what fails now; -1: nothing */
 	atomic_int error;
 	atomic_long nth;   /* at which call of those that can fail so */
+	atomic_bool lasts; /* and at all that follow */
 	atomic_long seen;  /* of them */
 	atomic_long fired; /* faults */
 	atomic_long calls[CALL_COUNT];

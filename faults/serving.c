@@ -221,7 +221,7 @@ static void start_wrapper(void)
 	char *envp[] = {"LISTEN_FDS=2", NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	wrapper = start(argv, envp, null);
+	wrapper = start(argv, envp, null, true);
 	close(null);
 }
 

@@ -13,7 +13,7 @@ faults() {
 @test "a part of all faults: no crash, no hang, nothing left, no wrong reply" {
 	# Instruments replace memory and calls themselves.
 	memory_counts || return 0
-	run -0 faults 23
+	run -0 faults 29
 	echo "$output"
 	[[ ${lines[-1]} =~ ^[1-9][0-9]+\ faults\ injected,\ 0\ not\ borne$ ]]
 }
