@@ -2,7 +2,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-export BATS_TEST_TIMEOUT=400
+export BATS_TEST_TIMEOUT=850
 
 @test "gcc -fanalyzer, clang-tidy and cppcheck find nothing (make analyse)" {
 	run -0 "$REPO/tests/analyse"
