@@ -167,12 +167,27 @@ static void stop_now(void)
 	stopped = true;
 }
 
-static void grace_is_over(struct timer *timer)
+static void time_is_over(struct timer *timer)
 {
 	(void)timer;
+	stop_now();
+}
+
+/* The last replies are on their way; a request that was never complete has
+ * none. */
+static void programs_are_killed(struct timer *timer)
+{
+	timer->expired = time_is_over;
+	timer_start(&rest_timers, timer);
+}
+
+static void grace_is_over(struct timer *timer)
+{
 	note("stopping: requests still run after -grace, their programs are "
 	     "ended");
 	child_terminate_all();
+	timer->expired = programs_are_killed;
+	timer_start(&grace_timers, timer);
 }
 
 static void stop(int number)
