@@ -10,6 +10,17 @@
 
 #define ENV_FIRST 4096 /* a usual request fits */
 
+/* What all environments together take beyond that. Whoever begins requests
+ * and never ends their FCGI_PARAMS must not have all memory. */
+#define ENV_ALL_MAX ((size_t)64 * ENV_MAX)
+
+static size_t beyond;
+
+static size_t beyond_first(size_t size)
+{
+	return size > ENV_FIRST ? size - ENV_FIRST : 0;
+}
+
 static bool has_prefix(const char *text, const char *prefix)
 {
 	return strncmp(text, prefix, strlen(prefix)) == 0;
@@ -43,20 +54,31 @@ static bool is_forbidden(const char *pair)
 static int grow(struct env *env, size_t more)
 {
 	size_t size = env->size ? env->size : ENV_FIRST;
+	size_t wanted;
 	char *text;
 
 	while (size - env->used < more)
 		size *= 2;
 	if (size == env->size)
 		return 0;
-	text = realloc(env->text, size);
+	wanted = beyond - beyond_first(env->size) + beyond_first(size);
+	text = wanted > ENV_ALL_MAX ? NULL : realloc(env->text, size);
 	if (!text) {
 		env->no_memory = true;
 		return -1;
 	}
+	beyond = wanted;
 	env->text = text;
 	env->size = size;
 	return 0;
+}
+
+static void drop(struct env *env)
+{
+	beyond -= beyond_first(env->size);
+	free(env->text);
+	env->text = NULL;
+	env->size = env->used = env->pair = 0;
 }
 
 static void append(struct env *env, const void *bytes, size_t length)
@@ -83,6 +105,9 @@ static void begin_pair(struct env *env)
 		env->too_large = true;
 	if (env->too_large || env->no_memory || grow(env, whole) < 0)
 		env->skip = true;
+	/* It will not be run: what came is of no use. */
+	if (env->too_large || env->no_memory)
+		drop(env);
 }
 
 /* Ends the name with =; a name that holds one itself would set another
@@ -285,7 +310,7 @@ char **env_list(struct env *env)
 
 void env_free(struct env *env)
 {
-	free(env->text);
+	drop(env);
 	free(env->list);
 	memset(env, 0, sizeof(*env));
 }
