@@ -27,6 +27,7 @@
 #define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
 #define SEND_ROUNDS 8	  /* full buffers sent a turn */
 #define SEND_AT	    16384 /* bytes gathered before they are sent */
+#define TABLE_SIZE  1024  /* of requests: chains of 64 at the worst */
 #define UNSAID_MAX  1024  /* requests while the server does not read */
 
 /* A program that reads nothing so long must not hold up the others. */
@@ -72,6 +73,7 @@ struct conn {
 };
 
 static struct conn *all;
+static struct request *table[TABLE_SIZE];
 static long count;
 static bool draining;
 static struct timers stall_timers;
@@ -127,23 +129,47 @@ static void request_changed(struct request *request)
 		loop_soon(&conn->task);
 }
 
+/* A connection may have 65,535 requests: they are found by a table, one for
+ * all connections. */
+static struct request **bucket(const struct conn *conn, uint16_t id)
+{
+	return &table[((uintptr_t)conn / sizeof(*conn) + id) % TABLE_SIZE];
+}
+
 static struct request *find(struct conn *conn, uint16_t id)
 {
-	struct request *request = conn->requests;
+	struct request *request = *bucket(conn, id);
 
-	while (request && request->id != id)
-		request = request->next;
+	while (request && (request->id != id || request->owner != conn))
+		request = request->hash_next;
 	return request;
+}
+
+static void remember(struct conn *conn, struct request *request)
+{
+	struct request **at = bucket(conn, request->id);
+
+	request->hash_next = *at;
+	*at = request;
+	request->next = conn->requests;
+	if (request->next)
+		request->next->prev = request;
+	conn->requests = request;
+	conn->request_count++;
 }
 
 static void forget(struct conn *conn, struct request *request)
 {
-	struct request **at = &conn->requests;
+	struct request **at = bucket(conn, request->id);
 
 	out_fetch(&conn->out);
 	while (*at != request)
-		at = &(*at)->next;
-	*at = request->next;
+		at = &(*at)->hash_next;
+	*at = request->hash_next;
+	*(request->prev ? &request->prev->next : &conn->requests) =
+		request->next;
+	if (request->next)
+		request->next->prev = request->prev;
 	drop_turns(conn, request);
 	conn->request_count--;
 	if (conn->stuck == request) {
@@ -217,10 +243,8 @@ static void begin(struct conn *conn, const struct record *record)
 		conn->unread = true;
 		return;
 	}
-	request->next = conn->requests;
-	conn->requests = request;
+	remember(conn, request);
 	conn->used = true;
-	conn->request_count++;
 	if (request->next)
 		conn->multiplexed = true;
 }

@@ -32,7 +32,9 @@ enum request_state {
 };
 
 struct request {
-	struct request *next;	   /* of its connection */
+	struct request *next; /* of its connection */
+	struct request *prev;
+	struct request *hash_next;
 	struct request *turn_next; /* of those with something to say */
 	bool has_turn;
 
