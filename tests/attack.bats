@@ -1,0 +1,133 @@
+# Those who mean harm, and beside them a client that does not: it gets its
+# replies, each right and in good time, and the wrapper stays small.
+# ATTACK=long: more of each.
+bats_require_minimum_version 1.5.0
+load helpers
+
+# attack KIND N [PROGRAM]: under way when this returns, until over.
+attack() {
+	rm -f gate
+	mkfifo gate
+	start attack bash -c '"$@" <gate' attack "$BUILD/attack" "$SOCK" \
+		"$1" "$2" "${3:-$CGI_C/nonce}"
+	exec {GATE}>gate
+	wait_for grep -q 'under way' attack.log
+}
+
+over() {
+	exec {GATE}>&-
+	PATIENCE=60 wait_for gone "$(cat attack.pid)"
+	wait_for idle
+}
+
+# idle: nothing of the attack is left.
+idle() {
+	[ -z "$(programs_of "$WRAPPER")" ] &&
+		[ "$(fds_of "$WRAPPER")" -le "$before" ]
+}
+
+# serves: 400 requests on 4 connections, each answer compared, in 10 s.
+serves() {
+	local from limit=10000
+	memory_counts || limit=100000
+	from=$(now_ms)
+	run -0 "$BUILD/storm" "$SOCK" "$CGI_C/nonce" 4 100 1 plain
+	[ "$output" = 'good 400 died 0 aborted 0 cut 0' ]
+	[ $(($(now_ms) - from)) -lt $limit ] || {
+		echo "$(($(now_ms) - from)) ms" >&2
+		return 1
+	}
+}
+
+# small KIB: it has no more than so much of its own.
+small() {
+	memory_counts || return 0
+	[ "$(private_kib "$WRAPPER")" -lt "$1" ] || {
+		echo "$(private_kib "$WRAPPER") KiB" >&2
+		return 1
+	}
+}
+
+# target [OPTION]...
+target() {
+	wrapper -grace 0.5 "$@"
+	run -0 get "$CGI/hello"
+	before=$(fds_of "$WRAPPER")
+}
+
+# many SHORT LONG: of the two, what is asked for.
+many() {
+	if [ "${ATTACK:-}" = long ]; then echo "$2"; else echo "$1"; fi
+}
+
+@test "connections with records that come byte by byte hold nobody up, and cost little" {
+	target
+	local n
+	n=$(many 2000 9000)
+	attack slow "$n"
+	serves
+	small $((2000 + n * 2))
+	over
+}
+
+@test "a flood of connections holds nobody up" {
+	target
+	attack flood "$(many 20000 500000)"
+	serves
+	over
+	serves
+}
+
+@test "requests whose variables never end have no more than 64 MiB, and usual ones are served" {
+	target
+	attack params "$(many 150 3000)"
+	serves
+	small 75000
+	over
+	wait_for small 5000
+}
+
+@test "a request that never is complete does not hold up the end" {
+	target
+	attack params 3
+	stop wrapper
+	[ "$STATUS" -eq 0 ]
+	exec {GATE}>&-
+	ended attack
+}
+
+@test "65,535 requests on one connection are all answered, and hold nobody up" {
+	target
+	attack ids 65535
+	serves
+	PATIENCE=60 wait_for gone "$(cat attack.pid)"
+	grep -x '65535 answered' attack.log
+	wait_for idle
+}
+
+@test "programs that print without end, read or not, hold nobody up" {
+	target -max 40
+	attack runs "$(many 8 30)"
+	serves
+	small 12000
+	over
+	attack unread "$(many 8 30)"
+	serves
+	small 12000
+	over
+}
+
+@test "programs that do not end have -max places, and what waits for one is in order" {
+	target -max 6 -max-time 2
+	attack runs 6 "$CGI/silent"
+	serves
+	over
+}
+
+@test "bodies far past CONTENT_LENGTH, to programs deaf to them, hold nobody up: memory stays flat" {
+	target -max 40 -spool "$PWD" -env WAIT="$PWD/never"
+	attack pours "$(many 4 20)" "$CGI_C/sleeper"
+	serves
+	small 12000
+	over
+}

@@ -1,0 +1,274 @@
+/*
+ * attack ADDR KIND N PROGRAM: what somebody does who means harm.
+ *
+ *	slow	N connections, on each a record that comes byte by byte
+ *	flood	N connections, one after the other, each closed at once
+ *	params	N requests on a connection whose variables never end
+ *	ids	N requests on a connection, all begun before any is complete
+ *	runs	N requests of PROGRAM on connections of their own
+ *	unread	the same, and nothing of the replies is read
+ *	pours	the same, with bodies of 60 MB, far past CONTENT_LENGTH
+ *
+ * Says `under way` when all of it is there; ids then completes its requests
+ * and says how many were answered, the others go on until stdin ends.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "addr.h"
+#include "record.h"
+
+enum {
+	CHUNK = 60000,
+	CHUNKS_MAX = 1000, /* of a body: disks are not endless */
+	PARAMS_MAX = 900000,
+	PATIENCE_MS = 60000,
+};
+
+static struct endpoint target;
+static const char *program;
+
+static void stop(const char *what)
+{
+	fprintf(stderr, "attack: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int dial(void)
+{
+	int fd = socket(target.name.ss_family, SOCK_STREAM, 0);
+
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&target.name, target.length) < 0)
+		stop("connect");
+	return fd;
+}
+
+/* Returns whether the other side still takes anything. */
+static bool put(int fd, const void *bytes, size_t n)
+{
+	const char *from = bytes;
+
+	while (n > 0) {
+		ssize_t sent = send(fd, from, n, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return false;
+		from += sent;
+		n -= (size_t)sent;
+	}
+	return true;
+}
+
+static bool put_record(int fd, uint8_t type, uint16_t id, const void *content,
+		       size_t n)
+{
+	unsigned char header[FCGI_HEADER_LEN];
+
+	record_header(header, type, id, (uint16_t)n, 0);
+	return put(fd, header, sizeof(header)) && put(fd, content, n);
+}
+
+static bool put_begin(int fd, uint16_t id)
+{
+	unsigned char record[16];
+
+	record_begin_request(record, id, FCGI_RESPONDER, FCGI_KEEP_CONN);
+	return put(fd, record, sizeof(record));
+}
+
+static bool put_pair(int fd, uint16_t id, const char *name, const char *value,
+		     size_t length)
+{
+	static unsigned char content[CHUNK + 200];
+	size_t n =
+		pair_lengths(content, (uint32_t)strlen(name), (uint32_t)length);
+
+	memcpy(content + n, name, strlen(name));
+	n += strlen(name);
+	memcpy(content + n, value, length);
+	return put_record(fd, FCGI_PARAMS, id, content, n + length);
+}
+
+static bool put_request(int fd, uint16_t id, const char *length)
+{
+	const char *query = "1:1000000000000:p";
+
+	return put_begin(fd, id) &&
+	       put_pair(fd, id, "SCRIPT_FILENAME", program, strlen(program)) &&
+	       put_pair(fd, id, "QUERY_STRING", query, strlen(query)) &&
+	       put_pair(fd, id, "CONTENT_LENGTH", length, strlen(length)) &&
+	       put_record(fd, FCGI_PARAMS, id, "", 0);
+}
+
+static void under_way(void)
+{
+	printf("under way\n");
+	fflush(stdout);
+}
+
+/* Whether to go on; waits so long for the end of stdin. */
+static bool goes_on(int ms)
+{
+	struct pollfd one = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	return poll(&one, 1, ms) == 0;
+}
+
+static int *dial_all(int n)
+{
+	int *fds = calloc((size_t)n, sizeof(*fds));
+	int i;
+
+	for (i = 0; fds && i < n; i++)
+		fds[i] = dial();
+	if (!fds)
+		stop("memory");
+	return fds;
+}
+
+static void slow(int n)
+{
+	int *fds = dial_all(n);
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (!put_begin(fds[i], 1) || !put(fds[i], "\1\4\0\1\377", 5))
+			stop("send");
+	under_way();
+	for (i = 0; goes_on(1); i = (i + 1) % n)
+		put(fds[i], "\0", 1);
+}
+
+static void flood(int n)
+{
+	under_way();
+	while (n-- > 0 || goes_on(0))
+		close(dial());
+}
+
+static void params(int n)
+{
+	static char value[CHUNK];
+	int fd = dial();
+	int sent;
+	int i;
+
+	memset(value, 'x', sizeof(value));
+	for (i = 1; i <= n; i++) {
+		put_begin(fd, (uint16_t)i);
+		for (sent = 0; sent < PARAMS_MAX; sent += CHUNK)
+			put_pair(fd, (uint16_t)i, "A", value, CHUNK);
+	}
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
+/* Reads until n requests have ended. */
+static int count_ends(int fd, int n)
+{
+	static unsigned char buffer[65536];
+	struct record_reader reader = {.have = 0};
+	struct pollfd one = {.fd = fd, .events = POLLIN};
+	int ends = 0;
+
+	while (ends < n && poll(&one, 1, PATIENCE_MS) > 0) {
+		const unsigned char *at = buffer;
+		ssize_t got = read(fd, buffer, sizeof(buffer));
+		struct record record;
+
+		if (got <= 0)
+			break;
+		while (record_next(&reader, &at, buffer + got, &record) ==
+		       RECORD_PIECE)
+			ends += record.type == FCGI_END_REQUEST;
+	}
+	return ends;
+}
+
+static void ids(int n)
+{
+	int fd = dial();
+	int i;
+
+	for (i = 1; i <= n; i++)
+		put_begin(fd, (uint16_t)i);
+	under_way();
+	if (fork() == 0) {
+		for (i = n; i >= 1; i--) {
+			put_record(fd, FCGI_PARAMS, (uint16_t)i, "", 0);
+			put_record(fd, FCGI_STDIN, (uint16_t)i, "", 0);
+		}
+		_exit(0);
+	}
+	printf("%d answered\n", count_ends(fd, n));
+}
+
+static void run_all(int n, bool reads, bool pours)
+{
+	static char block[CHUNK];
+	int *fds = dial_all(n);
+	long chunks = pours ? (long)n * CHUNKS_MAX : 0;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		put_request(fds[i], 1, pours ? "10" : "0");
+		if (!pours)
+			put_record(fds[i], FCGI_STDIN, 1, "", 0);
+		fcntl(fds[i], F_SETFL, O_NONBLOCK);
+	}
+	under_way();
+	for (i = 0; goes_on(0); i = (i + 1) % n) {
+		if (reads && read(fds[i], block, sizeof(block)) == 0)
+			close(fds[i]), fds[i] = dial();
+		if (chunks-- > 0)
+			put_record(fds[i], FCGI_STDIN, 1, block, sizeof(block));
+		if (!reads && i == n - 1)
+			goes_on(10);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct endpoint list[ADDR_ENDPOINTS_MAX];
+	struct rlimit limit;
+	struct addr addr;
+	const char *why = NULL;
+	int n;
+
+	if (argc < 5 || addr_parse(&addr, argv[1]) ||
+	    addr_resolve(&addr, list, &why) < 1)
+		stop("ADDR KIND N PROGRAM");
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	target = list[0];
+	n = (int)strtol(argv[3], NULL, 10);
+	program = argv[4];
+	if (strcmp(argv[2], "slow") == 0)
+		slow(n);
+	else if (strcmp(argv[2], "flood") == 0)
+		flood(n);
+	else if (strcmp(argv[2], "params") == 0)
+		params(n);
+	else if (strcmp(argv[2], "ids") == 0)
+		ids(n);
+	else if (strcmp(argv[2], "runs") == 0)
+		run_all(n, true, false);
+	else if (strcmp(argv[2], "unread") == 0)
+		run_all(n, false, false);
+	else if (strcmp(argv[2], "pours") == 0)
+		run_all(n, false, true);
+	else
+		stop("KIND");
+	return 0;
+}
