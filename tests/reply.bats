@@ -144,25 +144,6 @@ internal_error() {
 	[ "${lines[0]}" = '1 STDOUT Status: 201 Made\r\nA: b\r\n\r\nbody' ]
 }
 
-@test "a header that comes in parts goes on when it is whole, in one record" {
-	program parts <<-'END'
-		#!/bin/sh
-		echo Content-Type: text/plain
-		sleep 0.1
-		echo X-Second: two
-		sleep 0.1
-		printf '\nbody'
-	END
-	wrapper
-	ROOT=$PWD run -0 ask /parts -trace
-	[[ $output == *$'Content-Type: text/plain\nX-Second: two\n\nbody'* ]]
-	[ "$(grep -c '^< FCGI_STDOUT' <<<"$output")" -eq 2 ]
-	# And what is no whole header is passed on as it is at the end.
-	program half <<<$'#!/bin/sh\necho A: b; sleep 0.1; echo C: d'
-	ROOT=$PWD run -0 ask /half
-	[ "$output" = $'A: b\nC: d' ]
-}
-
 @test "what a program prints arrives at once, a letter at a time" {
 	export STEPS=$PWD
 	wrapper -env STEPS

@@ -1,14 +1,11 @@
 /*
  * answer: from a program's stdout and stderr to records.
  * Bytes are read where they are sent from, behind a header that is filled in
- * afterwards: nothing is copied but a header that comes in parts. That waits
- * until it is whole: no server can use a part, and HAProxy before 2.6.14 ends
- * with a failed assertion on one (its issue 2150).
+ * afterwards: nothing is copied but a first line that comes in parts.
  */
 #include "answer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,34 +88,26 @@ static void move_errors(struct answer *answer, struct out *out, uint16_t id)
 	}
 }
 
-/* Keeps the first bytes of n. Returns whether there is memory for it. */
-static bool keep_head(struct answer *answer, const unsigned char *bytes,
-		      size_t n)
-{
-	if (!answer->head)
-		answer->head = malloc(ANSWER_HEAD_MAX);
-	if (!answer->head)
-		return false;
-	answer->head_have = n < ANSWER_HEAD_MAX ? (uint16_t)n : ANSWER_HEAD_MAX;
-	memcpy(answer->head, bytes, answer->head_have);
-	return true;
-}
-
-/* The header, as far as it has come: n bytes in content. Returns how many bytes
- * may go on. */
+/* The first line, as far as it has come: n bytes in content. Returns how many
+ * bytes may go on. */
 static size_t judge(struct answer *answer, unsigned char *content, size_t n)
 {
-	enum reply_head head = reply_judge(content, n);
-	bool waits = (head != REPLY_FIELD && head != REPLY_STATUS) ||
-		     (answer->out.pipe.fd >= 0 && n < ANSWER_HEAD_MAX &&
-		      !reply_is_whole(content, n));
+	size_t kept = n < sizeof(answer->head) ? n : sizeof(answer->head);
 
-	if (waits && keep_head(answer, content, n))
-		return 0;
-	answer->judged = true;
-	free(answer->head);
-	answer->head = NULL;
-	return head == REPLY_STATUS ? reply_status_line(content, n) : n;
+	switch (reply_judge(content, n)) {
+	case REPLY_FIELD:
+		answer->judged = true;
+		return n;
+	case REPLY_STATUS:
+		answer->judged = true;
+		return reply_status_line(content, n);
+	case REPLY_UNKNOWN:
+	case REPLY_BAD:
+		break;
+	}
+	memcpy(answer->head, content, kept);
+	answer->head_have = (uint16_t)kept;
+	return 0;
 }
 
 /* A stream that fills the reads need not be read: what waits is enough to
@@ -154,10 +143,9 @@ static void move_output(struct answer *answer, struct out *out, uint16_t id)
 	size_t have = answer->judged ? 0 : answer->head_have;
 	size_t n;
 
-	if (have > 0)
-		memcpy(content, answer->head, have);
+	memcpy(content, answer->head, have);
 	n = stream_read(&answer->out, content + have, room - have);
-	if (n == 0 && (have == 0 || answer->out.pipe.fd >= 0))
+	if (n == 0)
 		return;
 	answer->moved = true;
 	n += have;
@@ -213,7 +201,4 @@ void answer_close(struct answer *answer)
 	errors_close(&answer->errors, answer->program, answer->pid);
 	loop_shut(&answer->out.pipe);
 	loop_shut(&answer->err.pipe);
-	free(answer->head);
-	answer->head = NULL;
-	answer->head_have = 0;
 }

@@ -12,12 +12,9 @@
 
 /*
  * What one program prints: its stdout and stderr, as records of one request.
- * It owns the two pipes and looks at the header; when the answer is over
+ * It owns the two pipes and looks at the first line; when the answer is over
  * and what its errors mean is decided above.
  */
-
-/* A header of more bytes goes on before it is whole. */
-#define ANSWER_HEAD_MAX 4096
 
 struct stream {
 	struct watch pipe; /* -1 after its end */
@@ -32,13 +29,13 @@ struct answer {
 	struct stream err;
 	struct errors errors;
 	uint64_t bytes;	 /* of stdout that went on */
-	bool judged;	 /* the header is one, and goes on */
+	bool judged;	 /* the first line is one */
 	bool err_opened; /* FCGI_STDERR has begun */
 	bool moved;	 /* since whoever looks at it cleared it */
 	int status;	 /* HTTP's, as far as the first bytes tell it */
 	uint16_t head_have;
-	unsigned char *head; /* of a header not yet whole */
-	const char *program; /* for the log */
+	unsigned char head[REPLY_HEAD_MAX]; /* of a first line not yet whole */
+	const char *program;		    /* for the log */
 	pid_t pid;
 };
 
