@@ -33,7 +33,9 @@ static size_t piece(uint32_t *seed, size_t left)
 	if (*seed == 0)
 		return left;
 	n = split_next(seed, left);
-	return left > PIECE_MIN && n < PIECE_MIN ? n + PIECE_MIN : n;
+	if (left > PIECE_MIN && n < PIECE_MIN)
+		n += PIECE_MIN;
+	return n < left ? n : left;
 }
 
 static void tell(struct told *told, const struct slice *slices, int count)
