@@ -130,6 +130,12 @@ faults:
 	$(B)/faults/faults '$(abspath $(BIN))' '$(abspath $(B))'/faults/inject.so \
 		'$(abspath $(B))'/tests/cgi $(PART)
 
+# Many requests, in many ways, and all that tests/attack.bats has.
+SOAK ?= 1000000
+soak:
+	ATTACK=long SOAK=$(SOAK) BATS_TEST_TIMEOUT=3600 FILE_TIMEOUT=7200 \
+		JOBS=1 $(MAKE) T='tests/soak.bats tests/attack.bats' test
+
 # BENCH=full takes longer and means more.
 bench: all
 	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
@@ -141,4 +147,4 @@ analyse coverage asan-test valgrind-test preload-test check:
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo dist install uninstall clean helpers test bench FORCE \
-	faults fuzz analyse coverage asan-test valgrind-test preload-test check
+	faults soak fuzz analyse coverage asan-test valgrind-test preload-test check

@@ -3,6 +3,7 @@
  *
  *	slow	N connections, on each a record that comes byte by byte
  *	flood	N connections, one after the other, each closed at once
+ *	garbage	likewise, with bytes that are no FastCGI, or hardly
  *	params	N requests on a connection whose variables never end
  *	ids	N requests on a connection, all begun before any is complete
  *	runs	N requests of PROGRAM on connections of their own
@@ -155,6 +156,28 @@ static void flood(int n)
 		close(dial());
 }
 
+static void garbage(int n)
+{
+	static unsigned char bytes[3000];
+	unsigned long seed = 1;
+	size_t i;
+
+	under_way();
+	while (n-- > 0 || goes_on(1)) {
+		int fd = dial();
+
+		for (i = 0; i < sizeof(bytes); i++) {
+			seed = seed * 6364136223846793005u + 1;
+			bytes[i] = (unsigned char)(seed >> 40);
+		}
+		/* Half of it begins as a record does. */
+		bytes[0] = (unsigned char)(n & 1 ? FCGI_VERSION_1 : bytes[0]);
+		bytes[1] %= FCGI_UNKNOWN_TYPE + 2;
+		put(fd, bytes, 1 + seed % sizeof(bytes));
+		close(fd);
+	}
+}
+
 static void params(int n)
 {
 	static char value[CHUNK];
@@ -258,6 +281,8 @@ int main(int argc, char **argv)
 		slow(n);
 	else if (strcmp(argv[2], "flood") == 0)
 		flood(n);
+	else if (strcmp(argv[2], "garbage") == 0)
+		garbage(n);
 	else if (strcmp(argv[2], "params") == 0)
 		params(n);
 	else if (strcmp(argv[2], "ids") == 0)

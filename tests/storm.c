@@ -1,9 +1,10 @@
 /*
- * storm ADDR PROGRAM CONNECTIONS REQUESTS AT-ONCE plain|wild [SEED]: many
+ * storm ADDR PROGRAM CONNECTIONS REQUESTS AT-ONCE plain|wild|rough [SEED]: many
  * connections, on each so many requests, so many of them at once. Each has a
  * nonce, so that PROGRAM (tests/cgi/nonce.c) answers it with bytes that no
  * other request has; every byte and every exit status is compared. A wild storm
- * mixes in aborts, programs that die, and connections that are cut.
+ * mixes in aborts, programs that die, and connections that are cut. In a rough
+ * one somebody else kills programs, and ends connections in the middle.
  * Prints what it counted; exit status 0 if all was as foretold.
  */
 #include <errno.h>
@@ -31,6 +32,7 @@ enum {
 struct request {
 	bool active;
 	bool aborted;
+	bool page;
 	char how;
 	unsigned long nonce;
 	unsigned bytes;
@@ -56,6 +58,7 @@ static struct {
 	struct endpoint endpoint;
 	const char *program;
 	bool wild;
+	bool rough;
 	int at_once;
 	long nonce;
 	long good;
@@ -214,6 +217,15 @@ static void forget(struct connection *connection, struct request *request)
 
 static void take_output(struct request *request, const struct record *record)
 {
+	static const char page[] = "Status: 500";
+	size_t n = sizeof(page) - 1;
+
+	/* Of a program that was killed before its first byte. */
+	if (storm.rough && request->come == 0 && record->length >= n &&
+	    memcmp(record->bytes, page, n) == 0)
+		request->page = true;
+	if (request->page)
+		return;
 	if (record->length > request->length - request->come ||
 	    memcmp(request->text + request->come, record->bytes,
 		   record->length) != 0)
@@ -230,6 +242,8 @@ static void take_end(struct connection *connection, struct request *request,
 		stop("not complete", request);
 	if (request->aborted) {
 		storm.aborted++;
+	} else if (storm.rough && status > 128 && request->how == 'p') {
+		storm.died++;
 	} else if (request->come != request->length) {
 		stop("bytes are missing", request);
 	} else if (request->how == 'k') {
@@ -262,6 +276,20 @@ static void take_record(struct connection *connection,
 		stop("a strange type", request);
 }
 
+/* Closes it with all that runs on it, and begins anew. */
+static void cut(struct connection *connection)
+{
+	int slot;
+
+	for (slot = 0; slot < storm.at_once; slot++)
+		if (connection->request[slot].active) {
+			forget(connection, &connection->request[slot]);
+			storm.cut++;
+		}
+	close(connection->fd);
+	dial(connection);
+}
+
 static void receive(struct connection *connection)
 {
 	static unsigned char buffer[65536];
@@ -271,6 +299,10 @@ static void receive(struct connection *connection)
 
 	if (n < 0 && errno == EAGAIN)
 		return;
+	if (n <= 0 && storm.rough) {
+		cut(connection);
+		return;
+	}
 	if (n <= 0)
 		stop("the connection was closed", &connection->request[0]);
 	while (record_next(&connection->reader, &at, buffer + n, &record) ==
@@ -284,26 +316,12 @@ static void transmit(struct connection *connection)
 		write(connection->fd, connection->out + connection->out_sent,
 		      connection->out_used - connection->out_sent);
 
-	if (n < 0 && errno != EAGAIN)
+	if (n < 0 && errno != EAGAIN && !storm.rough)
 		stop("write", NULL);
 	if (n > 0)
 		connection->out_sent += (size_t)n;
 	if (connection->out_sent == connection->out_used)
 		connection->out_sent = connection->out_used = 0;
-}
-
-/* Closes it with all that runs on it, and begins anew. */
-static void cut(struct connection *connection)
-{
-	int slot;
-
-	for (slot = 0; slot < storm.at_once; slot++)
-		if (connection->request[slot].active) {
-			forget(connection, &connection->request[slot]);
-			storm.cut++;
-		}
-	close(connection->fd);
-	dial(connection);
 }
 
 static void refill(struct connection *connection)
@@ -377,7 +395,8 @@ int main(int argc, char **argv)
 
 	if (argc < 7 || addr_parse(&addr, argv[1]) ||
 	    addr_resolve(&addr, list, &why) < 1)
-		stop("ADDR PROGRAM CONNECTIONS REQUESTS AT-ONCE plain|wild",
+		stop("ADDR PROGRAM CONNECTIONS REQUESTS AT-ONCE "
+		     "plain|wild|rough",
 		     NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -386,7 +405,8 @@ int main(int argc, char **argv)
 	storm.endpoint = list[0];
 	storm.program = argv[2];
 	storm.at_once = (int)strtol(argv[5], NULL, 10);
-	storm.wild = strcmp(argv[6], "wild") == 0;
+	storm.rough = strcmp(argv[6], "rough") == 0;
+	storm.wild = storm.rough || strcmp(argv[6], "wild") == 0;
 	storm.seed = argc > 7 ? strtoul(argv[7], NULL, 10) : 1;
 	if (storm.at_once < 1 || storm.at_once > AT_ONCE_MAX)
 		stop("AT-ONCE", NULL);
