@@ -71,9 +71,8 @@ hall_wrapper() {
 	wait_for listens "$HALL/sock"
 }
 
-hall_nginx() {
-	mkdir -p nginx/tmp
-	example nginx/cgi.conf >nginx/cgi.conf
+# nginx_frame: what stands around a site; it is nginx/cgi.conf.
+nginx_frame() {
 	cat >nginx/nginx.conf <<-END
 		daemon off;
 		worker_processes 1;
@@ -91,6 +90,12 @@ hall_nginx() {
 			include cgi.conf;
 		}
 	END
+}
+
+hall_nginx() {
+	mkdir -p nginx/tmp
+	example nginx/cgi.conf >nginx/cgi.conf
+	nginx_frame
 	server nginx nginx -p "$HALL/" -e nginx/error.log -c nginx/nginx.conf
 }
 

@@ -1,0 +1,148 @@
+# Several machines: wrappers on TCP behind one HAProxy or nginx, with the
+# configurations of examples/. The machines are three loopback addresses: they
+# refuse, as a machine does on which the wrapper has ended; one that falls
+# silent is not tried here.
+bats_require_minimum_version 1.5.0
+load helpers
+load matrix
+
+setup() {
+	here
+	HALL=$PWD
+	mkdir cgi-bin
+	program cgi-bin/node.cgi <<-'END'
+		#!/bin/sh
+		sleep 0.05
+		printf 'Content-Type: text/plain\n\n%s %s\n' "$NODE" "$QUERY_STRING"
+	END
+	program cgi-bin/long.cgi <<-'END'
+		#!/bin/sh
+		echo $$ >"$PIDS/$NODE"
+		while ! [ -e "$PIDS/go" ]; do sleep 0.02; done
+		printf 'Content-Type: text/plain\n\nlong\n'
+	END
+	export PIDS=$PWD/pids
+	mkdir pids
+	nodes_port=$(free_port)
+}
+
+# node N: the wrapper of that machine.
+node() {
+	NODE=node$1 start "node$1" "$CGI_FCGI" -listen "127.0.0.$(($1 + 1)):$nodes_port" \
+		-root "$HALL/cgi-bin" -status /cgi-status -env NODE -env PIDS
+	wait_for "$CGI_FCGI" -connect "127.0.0.$(($1 + 1)):$nodes_port" \
+		-url /cgi-status/ping -fail
+}
+
+# machines FILE: an example, with these addresses.
+machines() {
+	example "$1" | sed -e "s/192.0.2.1:9000/127.0.0.2:$nodes_port/" \
+		-e "s/192.0.2.2:9000/127.0.0.3:$nodes_port/" \
+		-e "s/192.0.2.3:9000/127.0.0.4:$nodes_port/"
+}
+
+haproxy_here() {
+	machines haproxy/several.cfg >haproxy.cfg
+	server haproxy haproxy -db -f haproxy.cfg
+}
+
+nginx_here() {
+	mkdir -p nginx/tmp
+	machines nginx/several.conf >nginx/cgi.conf
+	nginx_frame
+	server nginx nginx -p "$HALL/" -e nginx/error.log -c nginx/nginx.conf
+}
+
+# load COUNT: so many requests, eight at a time; pages in the file load, what
+# failed in lost.
+load_of() {
+	seq 1 "$1" | xargs -P 8 -I {} sh -c 'curl -sS -f --max-time 20 \
+		"$0/cgi-bin/node.cgi?{}" >>load.{} 2>/dev/null || echo {} >>lost' \
+		"$URL" 3>&-
+	cat load.* >load
+	rm load.*
+}
+
+has_begun() {
+	[ -n "$(cat pids/* 2>/dev/null)" ]
+}
+
+# answered NODE...: all of them had a share.
+answered() {
+	local name
+	for name; do
+		grep -q "^$name " load || {
+			echo "$name had none" >&2
+			return 1
+		}
+	done
+}
+
+shares_and_survives() {
+	local loading
+	load_of 60
+	[ ! -e lost ]
+	[ "$(sort -u load | wc -l)" -eq 60 ]
+	answered node1 node2 node3
+	# Killed in mid-load: no more is lost than ran on it.
+	load_of 150 &
+	loading=$!
+	wait_for [ -e load.40 ]
+	kill -KILL "$(cat node2.pid)"
+	wait $loading
+	touch lost
+	echo "lost: $(wc -l <lost)"
+	[ "$(wc -l <lost)" -le 8 ]
+	[ $(($(sort -u load | wc -l) + $(wc -l <lost))) -eq 150 ]
+	# Back again, it has its share again.
+	node 2
+}
+
+@test "behind HAProxy: requests are spread, a machine killed in mid-load loses what ran on it, one drained loses nothing" {
+	local i
+	for i in 1 2 3; do node $i; done
+	try_ports haproxy_here
+	shares_and_survives
+	rm -f lost
+	# Drained while a request of it runs.
+	curl -sS -f "$URL/cgi-bin/long.cgi" >long 3>&- &
+	local asking=$!
+	wait_for has_begun
+	local name
+	name=$(ls pids)
+	load_of 100 &
+	local loading=$!
+	wait_for [ -e load.20 ]
+	kill -USR1 "$(cat "$name.pid")"
+	wait $loading
+	[ ! -e lost ]
+	alive "$(cat "$name.pid")"
+	touch pids/go
+	wait $asking
+	[ "$(cat long)" = long ]
+	wait_for gone "$(cat "$name.pid")"
+}
+
+@test "behind nginx: requests are spread, a machine killed in mid-load loses what ran on it" {
+	local i
+	for i in 1 2 3; do node $i; done
+	try_ports nginx_here
+	shares_and_survives
+}
+
+@test "the health check sees a machine go and come back" {
+	local i
+	for i in 1 2 3; do node $i; done
+	try_ports haproxy_here
+	stop node3
+	wait_for grep -q 'cgi/three is DOWN' haproxy.log
+	load_of 40
+	[ ! -e lost ]
+	answered node1 node2
+	run ! grep node3 load
+	node 3
+	wait_for grep -q 'cgi/three is UP' haproxy.log
+	load_of 60
+	[ ! -e lost ]
+	answered node1 node2 node3
+}
