@@ -51,3 +51,16 @@ described() {
 		}
 	done
 }
+
+@test "every file that the README links is there" {
+	local file
+	local files
+	files=$(grep -oE '\]\([^)]+\)' "$REPO/README.md" | tr -d '])(')
+	[ "$(wc -l <<<"$files")" -gt 15 ]
+	for file in $files; do
+		[ -e "$REPO/$file" ] || {
+			echo "not there: $file"
+			return 1
+		}
+	done
+}
