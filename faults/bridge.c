@@ -216,13 +216,13 @@ static const char *judge(const struct question *question, int status,
 	return NULL;
 }
 
-static bool is_listening(void)
+static bool is_listening(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	bool listening;
 
-	snprintf(name.sun_path, sizeof(name.sun_path), "%s/start", folder);
+	snprintf(name.sun_path, sizeof(name.sun_path), "%s", path);
 	listening = connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
 	close(fd);
 	return listening;
@@ -232,7 +232,7 @@ static bool is_listening(void)
 static const char *end_applications(const struct question *question)
 {
 	bool left = is_there("start");
-	bool listening = left && is_listening();
+	bool listening = left && is_listening(text("%s/start", folder));
 	char list[200];
 	int fd = open(text("/proc/self/task/%ld/children", (long)getpid()),
 		      O_RDONLY | O_CLOEXEC);
@@ -300,7 +300,7 @@ int faults_bridge(void)
 	make_files();
 	unlink(socket_path);
 	application = start(argv, envp, null, false);
-	while (!is_there("sock"))
+	while (!is_listening(socket_path))
 		sleep_ms(1);
 	bad = campaign("bridge", scenarios, after);
 	kill(application, SIGTERM);
