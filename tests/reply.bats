@@ -144,6 +144,40 @@ internal_error() {
 	[ "${lines[0]}" = '1 STDOUT Status: 201 Made\r\nA: b\r\n\r\nbody' ]
 }
 
+@test "for HAProxy a header that comes in parts goes on when it is whole" {
+	local ROOT=$PWD
+	records() {
+		ask "/$1" -trace -env SERVER_SOFTWARE=HAProxy 2>&1 |
+			sed -n 's/^< FCGI_STDOUT  *id 1  *[0-9+]* *//p'
+	}
+	wrapper
+	program parts <<-'END'
+		#!/bin/sh
+		echo A: b
+		sleep 0.1
+		echo C: d
+		sleep 0.1
+		echo
+		sleep 0.1
+		echo body
+	END
+	[ "$(records parts)" = $'A: b\\nC: d\\n\\n\nbody\\n' ]
+	# What is no whole header is passed on as it is at the end.
+	program half <<<$'#!/bin/sh\necho A: b; sleep 0.1; echo C: d'
+	[ "$(records half)" = 'A: b\nC: d\n' ]
+	# One that is longer than what is held goes on nevertheless.
+	program long <<-'END'
+		#!/bin/sh
+		printf 'A: %04000d\n' 1
+		sleep 0.1
+		printf 'B: %04000d\n\nbody' 2
+	END
+	run -0 ask /long -env SERVER_SOFTWARE=HAProxy
+	[ "$output" = "$(./long)" ]
+	program none <<<$'#!/bin/sh\nprintf No; sleep 0.1; printf "thing like it"'
+	[[ $(records none) == 'Status: 500'* ]]
+}
+
 @test "what a program prints arrives at once, a letter at a time" {
 	export STEPS=$PWD
 	wrapper -env STEPS

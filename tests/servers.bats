@@ -297,6 +297,22 @@ has_program() {
 	done
 }
 
+# It ends with a failed assertion, up to 2.6.13, when it is sent a part of a
+# header.
+@test "HAProxy survives programs that print their header in parts" {
+	wrapper
+	at haproxy
+	program www/parts.cgi <<-'END'
+		#!/bin/sh
+		echo Content-Type: text/plain
+		sleep 0.1
+		printf 'X-Second: two\n\nbody'
+	END
+	for _ in {1..5}; do
+		expect 200 /parts.cgi && body_is body || return
+	done
+}
+
 @test "h2o: pages, bodies, statuses, errors" {
 	export PIDFILE=$PWD/pid
 	wrapper -env PIDFILE -timeout 2

@@ -1,11 +1,13 @@
 /*
  * answer: from a program's stdout and stderr to records.
  * Bytes are read where they are sent from, behind a header that is filled in
- * afterwards: nothing is copied but a first line that comes in parts.
+ * afterwards: nothing is copied but a first line that comes in parts, and a
+ * header where it is to go on whole.
  */
 #include "answer.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,6 +24,15 @@ void answer_init(struct answer *answer,
 	answer->out.pipe.fd = answer->err.pipe.fd = -1;
 	answer->out.pipe.ready = out_ready;
 	answer->err.pipe.ready = err_ready;
+	answer->head = answer->first;
+}
+
+void answer_hold_head(struct answer *answer)
+{
+	unsigned char *head = malloc(ANSWER_HEAD_MAX);
+
+	if (head)
+		answer->head = head;
 }
 
 void answer_open(struct answer *answer, int out, int err)
@@ -88,22 +99,27 @@ static void move_errors(struct answer *answer, struct out *out, uint16_t id)
 	}
 }
 
-/* The first line, as far as it has come: n bytes in content. Returns how many
+/* Whether what has come of the header is to wait for the rest. */
+static bool waits_for_rest(const struct answer *answer,
+			   const unsigned char *content, size_t n)
+{
+	return answer->head != answer->first && answer->out.pipe.fd >= 0 &&
+	       n < ANSWER_HEAD_MAX && !reply_is_whole(content, n);
+}
+
+/* The beginning, as far as it has come: n bytes in content. Returns how many
  * bytes may go on. */
 static size_t judge(struct answer *answer, unsigned char *content, size_t n)
 {
-	size_t kept = n < sizeof(answer->head) ? n : sizeof(answer->head);
+	bool held = answer->head != answer->first;
+	size_t room = held ? ANSWER_HEAD_MAX : sizeof(answer->first);
+	size_t kept = n < room ? n : room;
+	enum reply_head head = reply_judge(content, n);
+	bool known = head == REPLY_FIELD || head == REPLY_STATUS;
 
-	switch (reply_judge(content, n)) {
-	case REPLY_FIELD:
+	if (known && !waits_for_rest(answer, content, n)) {
 		answer->judged = true;
-		return n;
-	case REPLY_STATUS:
-		answer->judged = true;
-		return reply_status_line(content, n);
-	case REPLY_UNKNOWN:
-	case REPLY_BAD:
-		break;
+		return head == REPLY_STATUS ? reply_status_line(content, n) : n;
 	}
 	memcpy(answer->head, content, kept);
 	answer->head_have = (uint16_t)kept;
@@ -145,7 +161,7 @@ static void move_output(struct answer *answer, struct out *out, uint16_t id)
 
 	memcpy(content, answer->head, have);
 	n = stream_read(&answer->out, content + have, room - have);
-	if (n == 0)
+	if (n == 0 && (have == 0 || answer->out.pipe.fd >= 0))
 		return;
 	answer->moved = true;
 	n += have;
@@ -201,4 +217,7 @@ void answer_close(struct answer *answer)
 	errors_close(&answer->errors, answer->program, answer->pid);
 	loop_shut(&answer->out.pipe);
 	loop_shut(&answer->err.pipe);
+	if (answer->head != answer->first)
+		free(answer->head);
+	answer->head = answer->first;
 }

@@ -16,6 +16,9 @@
  * and what its errors mean is decided above.
  */
 
+/* A held header of more bytes goes on before it is whole. */
+#define ANSWER_HEAD_MAX 4096
+
 struct stream {
 	struct watch pipe; /* -1 after its end */
 	bool readable;	   /* there is, or may be, something to read */
@@ -29,13 +32,14 @@ struct answer {
 	struct stream err;
 	struct errors errors;
 	uint64_t bytes;	 /* of stdout that went on */
-	bool judged;	 /* the first line is one */
+	bool judged;	 /* the first line is one, and what comes goes on */
 	bool err_opened; /* FCGI_STDERR has begun */
 	bool moved;	 /* since whoever looks at it cleared it */
 	int status;	 /* HTTP's, as far as the first bytes tell it */
 	uint16_t head_have;
-	unsigned char head[REPLY_HEAD_MAX]; /* of a first line not yet whole */
-	const char *program;		    /* for the log */
+	unsigned char *head; /* what must wait: first, or more is held */
+	unsigned char first[REPLY_HEAD_MAX];
+	const char *program; /* for the log */
 	pid_t pid;
 };
 
@@ -49,6 +53,10 @@ enum answer_result {
 void answer_init(struct answer *answer,
 		 void (*out_ready)(struct watch *, unsigned),
 		 void (*err_ready)(struct watch *, unsigned));
+
+/* The header is to go on when it is whole, not as it comes. Without memory for
+ * that it goes as it comes. */
+void answer_hold_head(struct answer *answer);
 
 /* Takes over the reading ends of the pipes, non-blocking. */
 void answer_open(struct answer *answer, int out, int err);

@@ -3,7 +3,6 @@
  */
 #include "reply.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,6 +39,21 @@ enum reply_head reply_judge(const unsigned char *bytes, size_t n)
 			return REPLY_BAD;
 	}
 	return i < REPLY_HEAD_MAX ? REPLY_UNKNOWN : REPLY_BAD;
+}
+
+bool reply_is_whole(const unsigned char *bytes, size_t n)
+{
+	const unsigned char *end = bytes + n;
+	const unsigned char *line;
+
+	while ((line = memchr(bytes, '\n', (size_t)(end - bytes)))) {
+		bytes = line + 1;
+		if (bytes < end && *bytes == '\r')
+			bytes++;
+		if (bytes < end && *bytes == '\n')
+			return true;
+	}
+	return false;
 }
 
 size_t reply_status_line(unsigned char *bytes, size_t n)

@@ -1,6 +1,7 @@
 #ifndef REPLY_H
 #define REPLY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -20,6 +21,9 @@ enum reply_head {
 
 /* What the first n bytes of a program's output are. */
 enum reply_head reply_judge(const unsigned char *bytes, size_t n);
+
+/* Whether the empty line that ends a header is among them. */
+bool reply_is_whole(const unsigned char *bytes, size_t n);
 
 /* Makes "HTTP/1.x " at the beginning of n bytes "Status: " and returns how
  * many bytes there are then. */

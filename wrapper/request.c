@@ -481,11 +481,11 @@ static bool has_length(const struct request *request)
 	return length && *length && !length[strspn(length, "0123456789")];
 }
 
-static bool is_nginx(const struct request *request)
+static bool is_server(const struct request *request, const char *name)
 {
-	const char *name = env_get(&request->env, "SERVER_SOFTWARE");
+	const char *server = env_get(&request->env, "SERVER_SOFTWARE");
 
-	return name && strncmp(name, "nginx", 5) == 0;
+	return server && strncmp(server, name, strlen(name)) == 0;
 }
 
 static void say_status_page(struct request *request)
@@ -522,7 +522,11 @@ void request_params_end(struct request *request)
 		say_status_page(request);
 		return;
 	}
-	request->holds_reply = is_nginx(request);
+	request->holds_reply = is_server(request, "nginx");
+	/* Up to 2.6.13, Debian 12's among them, it ends with a failed assertion
+	 * on a part of a header (its issue 2150). */
+	if (is_server(request, "HAProxy"))
+		answer_hold_head(&request->answer);
 	if (request->stdin_ended || has_length(request))
 		start(request);
 }
