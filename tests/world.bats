@@ -118,7 +118,7 @@ has_no() {
 	has_no '^env SECRET'
 	has_no '^env HOME'
 	has_no '^env LANG'
-	[ "$(grep -c '^env ' <<<"$output")" -eq 4 ]
+	[ "$(grep -c '^env ' <<<"$output")" -eq 5 ]
 }
 
 @test "-env sets a variable or passes on the wrapper's own; what the wrapper has not stays away" {
@@ -142,10 +142,11 @@ has_no() {
 	[[ $output == *'env HTTP_X_Y-z=1\n'* ]]
 }
 
-@test "GATEWAY_INTERFACE is there even if it was not sent, and FCGI_ROLE says the role" {
+@test "GATEWAY_INTERFACE and QUERY_STRING are there even if they were not sent, and FCGI_ROLE says the role" {
 	wrapper
 	run -0 world
 	has 'env GATEWAY_INTERFACE=CGI/1.1'
+	has 'env QUERY_STRING='
 	has 'env FCGI_ROLE=RESPONDER'
 	run -0 world GATEWAY_INTERFACE=CGI/1.2 FCGI_ROLE=KING
 	has 'env GATEWAY_INTERFACE=CGI/1.2'
