@@ -23,6 +23,20 @@ build() {
 		grep -cvE 'linux-vdso|libc\.so|ld-linux|linux-gate')" -eq 0 ]
 }
 
+@test "as it is built by default the C library checks buffers, no stack is executable, its tables are read-only, and it lies anywhere" {
+	local mark
+	env -u CFLAGS make -s -C "$REPO" B="$PWD/default" \
+		BIN="$PWD/default/cgi-fcgi" CC=gcc "$PWD/default/cgi-fcgi"
+	readelf -lWd --dyn-syms default/cgi-fcgi >parts
+	for mark in 'GNU_STACK .* RW ' GNU_RELRO 'FLAGS_1.* PIE' \
+		'__memcpy_chk@'; do
+		grep -q "$mark" parts || {
+			echo "no $mark" >&2
+			return 1
+		}
+	done
+}
+
 @test "clang builds all without a warning" {
 	build clang CC=clang CFLAGS='-Os -Werror'
 }
