@@ -85,3 +85,19 @@ load bridge
 	run -0 --separate-stderr bridge -values
 	[ "$output" = AB=1 ]
 }
+
+@test "-values: cut short, and nobody to print them to" {
+	bad 'raw \x01\x0a\x00\x00\x00\x05\x00\x00\x02'
+	run --separate-stderr bridge -values
+	[[ $status == 18 || $status == 56 ]]
+	stop bad
+	bad 'raw \x01\x0a\x00\x00\x00\x05\x00\x00\x02\x01AB1' hang
+	run -23 bash -c '"$@" >/dev/full' - "$CGI_FCGI" -connect "$SOCK" -values
+	[[ $output == *stdout* ]]
+}
+
+@test "-trace shows a body that is too short for what it is" {
+	bad params 'head 3 1 4 0' 'raw abcd' hang
+	run -8 --separate-stderr url / -trace
+	[[ $stderr == *'FCGI_END_REQUEST'*'too short'* ]]
+}

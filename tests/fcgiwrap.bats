@@ -103,3 +103,12 @@ activated() {
 	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" "get 2 $CGI/deaf" 'end 2' \
 		"create $PWD/go" 'end 1'
 }
+
+@test "its own mistakes are usage errors that name the option" {
+	run -2 ./fcgiwrap -s nothing
+	[[ ${lines[0]} == *'-s nothing'* ]]
+	run -2 ./fcgiwrap -s
+	[[ ${lines[0]} == *'-s needs'* ]]
+	run -2 ./fcgiwrap -fx
+	[[ ${lines[0]} == *'-x: unknown'* ]]
+}

@@ -119,3 +119,44 @@ refused() {
 	run -2 "$CGI_FCGI" -listen "$SOCK" -max none
 	[ "${#lines[@]}" -eq 2 ]
 }
+
+@test "an address that is none is a usage error that says how it is written" {
+	local long
+	long=$(printf 'x%.0s' {1..300})
+	malformed() {
+		run -2 "$CGI_FCGI" "$1" "$2" /bin/true
+		[[ ${lines[0]} == *"$1"*"$3"* ]]
+	}
+	for option in -listen -connect; do
+		malformed $option ::1:80 '[ADDRESS]:PORT'
+		malformed $option '[]:80' '[ADDRESS]:PORT'
+		malformed $option '[::1' '[ADDRESS]:PORT'
+		malformed $option "$long:80" 'too long'
+		malformed $option "/$long" 'too long'
+		malformed $option nothing 'not an address'
+		malformed $option localhost: port
+		malformed $option localhost:65536 port
+		malformed $option unix: empty
+		malformed $option @ empty
+	done
+}
+
+@test "a group that does not exist, and a user's name that is too long, are usage errors" {
+	refused 2 'no such group' -owner "daemon:no-such-group-here"
+	refused 2 'too long' -owner "$(printf 'x%.0s' {1..300})"
+}
+
+@test "without a side, an option that nobody knows is named" {
+	run -2 "$CGI_FCGI" -nonsense
+	[[ ${lines[0]} == *-nonsense* ]]
+	run -2 "$CGI_FCGI" -f "$PWD"
+	[[ ${lines[0]} == *"$PWD"*directory* ]]
+}
+
+@test "a full disk under -help and -version is an error" {
+	local option
+	for option in -help -version; do
+		run -1 bash -c '"$1" "$2" >/dev/full' - "$CGI_FCGI" $option
+		[[ $output == *stdout* ]]
+	done
+}

@@ -144,3 +144,21 @@ refused() {
 		/chown/ { c = NR } /listen\(/ { l = NR }
 		END { exit !(m && m < b && b < c && c < l) }' trace
 }
+
+@test "a folder that the wrapper may not enter is a 403 that names it, a program that it may not run one too" {
+	mkdir -p site/closed/cgi
+	cp site/cgi/who site/closed/cgi
+	chmod 700 site/closed
+	cp site/cgi/who site/cgi/mine
+	chown 0:0 site/cgi/mine
+	chmod 700 site/cgi/mine
+	chmod 755 site site/cgi
+	wrapper -user "$U:$V"
+	run -0 get "$PWD/site/closed/cgi/who"
+	[[ $output == *'Status: 403'* ]]
+	[[ $output == *"STDERR cgi-fcgi: $PWD/site/closed: "* ]]
+	exec_tells || return 0
+	run -0 get "$PWD/site/cgi/mine"
+	[[ $output == *'Status: 403'* ]]
+	[[ $output == *"STDERR cgi-fcgi: $PWD/site/cgi/mine: "* ]]
+}

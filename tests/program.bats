@@ -296,3 +296,20 @@ refused() {
 	paths "SCRIPT_FILENAME=$PWD/www/new" SCRIPT_NAME=/new -- \
 		"$PWD/www/new" /new ''
 }
+
+@test "links that lead in a circle, and a name longer than any file has, are a 404" {
+	wrapper
+	ln -s round www/round
+	refused 404 "$PWD/www/round" "SCRIPT_FILENAME=$PWD/www/round"
+	refused 404 "$PWD/www" \
+		"SCRIPT_FILENAME=$PWD/www/$(printf 'x%.0s' {1..300})"
+}
+
+@test "a program that somebody has open for writing is a 500 that says so" {
+	exec_tells || return 0
+	wrapper
+	cp /bin/true www/busy
+	exec 6<>www/busy
+	refused 500 'open for writing' "SCRIPT_FILENAME=$PWD/www/busy"
+	exec 6>&-
+}

@@ -414,3 +414,11 @@ half_closes() {
 		'params 1'
 	grep -q '^1 STDOUT .*accepted' asking.log
 }
+
+@test "a value in FCGI_GET_VALUES is passed over, and a name longer than any known one" {
+	wrapper
+	run -0 wire 'record 9 0 \x0f\x02FCGI_MPXS_CONNSxy' 'records 1' 'show'
+	[[ $output == *'FCGI_MPXS_CONNS1'* ]]
+	run -0 wire 'record 9 0 \x14\x00FCGI_MPXS_CONNS_MORE' 'records 1' 'show'
+	[[ $output != *MPXS* ]]
+}

@@ -409,3 +409,14 @@ has_fds() {
 	# shellcheck disable=SC2046
 	wait_for gone $(cat pids)
 }
+
+@test "-verbose says a line a request: program, pid, status, bytes in and out, time, appStatus" {
+	wrapper -verbose
+	run -0 wire "post 1 $CGI/count 12345" 'end 1' \
+		"get 2 $PWD/nothing" 'end 2'
+	wait_for logged "$PWD/nothing"
+	grep -qE "^cgi-fcgi: $CGI/count\\[[0-9]+\\]: status 200, 5 bytes in, [1-9][0-9]* out, [0-9]+\\.[0-9]{3} s, appStatus 0\$" wrapper.log
+	wait_for grep -qE '^cgi-fcgi: a request: status 404, 0 bytes in, 0 out, [0-9.]+ s, appStatus 0$' wrapper.log
+	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'close'
+	wait_for logged 'the connection was closed'
+}
