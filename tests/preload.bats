@@ -12,7 +12,7 @@ setup() {
 		int main(int argc, char **argv)
 		{
 			char folder[4096], body[100] = "";
-			const char *query = getenv("QUERY_STRING");
+			const char *query = getenv("QUERY");
 			scanf("%99s", body);
 			printf("A: b\n\n%d %d %s %s %s %s\n", argc, getpid(),
 			       argv[0], query ? query : "none",
@@ -24,7 +24,7 @@ setup() {
 		#!/bin/sh
 		read body
 		printf 'A: b\n\n%s %s %s %s %s %s\n' 1 $$ "$0" \
-			"${QUERY_STRING-none}" "$PWD" "$body"
+			"${QUERY-none}" "$PWD" "$body"
 		exit 3
 	END
 	program cgi/perl <<-'END'
@@ -34,7 +34,7 @@ setup() {
 		$| = 1;
 		my $body = <STDIN> // '';
 		print "A: b\n\n", join(' ', 1, $$, $0,
-			$ENV{QUERY_STRING} // 'none', getcwd(), $body), "\n";
+			$ENV{QUERY} // 'none', getcwd(), $body), "\n";
 		exit 3;
 	END
 	program cgi/python <<-'END'
@@ -43,7 +43,7 @@ setup() {
 		body = sys.stdin.read()
 		print("A: b\n")
 		print(len(sys.argv), os.getpid(), sys.argv[0],
-		      os.environ.get("QUERY_STRING", "none"), os.getcwd(), body)
+		      os.environ.get("QUERY", "none"), os.getcwd(), body)
 		sys.exit(3)
 	END
 	ALL='c sh perl python'
@@ -84,13 +84,13 @@ childless() {
 	local name plain
 	for name in $ALL; do
 		wrapper
-		run get "$PWD/cgi/$name" QUERY_STRING=a=1
+		run get "$PWD/cgi/$name" QUERY=a=1
 		plain=$(sed 's/n1 [0-9]* /n1 PID /' <<<"$output")
 		stop_wrapper
 		[[ $plain == *"n1 PID $PWD/cgi/$name a=1 $PWD/cgi "*'END 3 0'* ]]
 		serve
 		warm "$PWD/cgi/$name"
-		forked "$PWD/cgi/$name" QUERY_STRING=a=1
+		forked "$PWD/cgi/$name" QUERY=a=1
 		[ "$(sed 's/n1 [0-9]* /n1 PID /' <<<"$output")" = "$plain" ]
 		stop_wrapper
 	done
@@ -100,7 +100,7 @@ childless() {
 	local name pids
 	serve
 	for name in $ALL; do
-		warm "$PWD/cgi/$name" QUERY_STRING=one
+		warm "$PWD/cgi/$name" QUERY=one
 		pids=$output
 		forked "$PWD/cgi/$name"
 		[[ $output == *" none "* ]]
@@ -178,14 +178,14 @@ childless() {
 	program late.py <<-'END'
 		#!/usr/bin/python3
 		import os
-		if "QUERY_STRING" in os.environ:
+		if "LATE" in os.environ:
 		    import no_such_module
 		print("A: b\n")
 		raise SystemExit("over")
 	END
 	warm "$PWD/late.py"
 	[[ $output == *'STDERR over'*'END 1 0'* ]]
-	forked "$PWD/late.py" QUERY_STRING=x
+	forked "$PWD/late.py" LATE=x
 	[[ $output == *"No module named 'no_such_module'"*'END 1 0'* ]]
 	[[ $output != *template.py* ]]
 }
@@ -318,7 +318,7 @@ childless() {
 		for pid in $(children_of "$WRAPPER"); do
 			# Its child goes with a template.
 			run kill -9 "$pid"
-			run -0 get "$PWD/cgi/sh" QUERY_STRING=x
+			run -0 get "$PWD/cgi/sh" QUERY=x
 			[[ $output == *' x '*'END 3 0'* ]]
 		done
 		warm "$PWD/cgi/sh"

@@ -95,9 +95,9 @@ static int complete_env(struct env *env, uint16_t role)
 	if (!env_get(env, "GATEWAY_INTERFACE") &&
 	    env_set(env, "GATEWAY_INTERFACE", "CGI/1.1") < 0)
 		return -1;
-	/* A program may count on it (RFC 3875, 4.1.7); HAProxy leaves out an
-	 * empty one. */
-	if (!env_get(env, "QUERY_STRING") &&
+	/* A program of a web server may count on it (RFC 3875, 4.1.7); HAProxy
+	 * leaves out an empty one. */
+	if (env_get(env, "REQUEST_METHOD") && !env_get(env, "QUERY_STRING") &&
 	    env_set(env, "QUERY_STRING", "") < 0)
 		return -1;
 	if (!env_get(env, "PATH") && env_set(env, "PATH", own_path) < 0)
