@@ -1,7 +1,7 @@
 # Several machines: wrappers on TCP behind one HAProxy or nginx, with the
-# configurations of examples/. The machines are three loopback addresses: they
-# refuse, as a machine does on which the wrapper has ended; one that falls
-# silent is not tried here.
+# configurations of examples/. The machines are three loopback addresses, which
+# refuse, as a machine does on which the wrapper has ended; for one that falls
+# silent they are network namespaces.
 bats_require_minimum_version 1.5.0
 load helpers
 load matrix
@@ -24,6 +24,8 @@ setup() {
 	export PIDS=$PWD/pids
 	mkdir pids
 	nodes_port=$(free_port)
+	# Where the web server and its clients are: here.
+	IN=
 }
 
 # node N: the wrapper of that machine.
@@ -56,7 +58,7 @@ nginx_here() {
 # load COUNT: so many requests, eight at a time; pages in the file load, what
 # failed in lost.
 load_of() {
-	seq 1 "$1" | xargs -P 8 -I {} sh -c 'curl -sS -f --max-time 20 \
+	seq 1 "$1" | $IN xargs -P 8 -I {} sh -c 'curl -sS -f --max-time 10 \
 		"$0/cgi-bin/node.cgi?{}" >>load.{} 2>/dev/null || echo {} >>lost' \
 		"$URL" 3>&-
 	cat load.* >load
@@ -142,6 +144,86 @@ shares_and_survives() {
 	run ! grep node3 load
 	node 3
 	wait_for grep -q 'cgi/three is UP' haproxy.log
+	load_of 60
+	[ ! -e lost ]
+	answered node1 node2 node3
+}
+
+# in_space NAME COMMAND...: in the network of that machine.
+in_space() {
+	local name=$1
+	shift
+	nsenter -U --preserve-credentials -n -t "$(cat "$name.pid")" "$@"
+}
+
+# space NAME COMMAND...: a network of its own, as long as COMMAND is there.
+space() {
+	local name=$1
+	shift
+	start "$name" "$@" sleep 1000
+	has_own_network() {
+		[ "$(readlink "/proc/$PID/ns/net")" != \
+			"$(readlink "/proc/$$/ns/net")" ] &&
+			[ "$(cat "/proc/$PID/comm")" = sleep ]
+	}
+	wait_for has_own_network
+}
+
+# line N: from the front to machine N, with the addresses of the examples.
+line() {
+	local pid
+	pid=$(cat "machine$1.pid")
+	in_space front ip link add "line$1" type veth peer name eth0 netns "$pid"
+	in_space front ip link set "line$1" up
+	in_space "machine$1" ip address add "192.0.2.$1/32" dev eth0
+	in_space "machine$1" ip link set eth0 up
+	in_space "machine$1" ip route add 192.0.2.100 dev eth0
+	in_space front ip route add "192.0.2.$1" dev "line$1" src 192.0.2.100
+}
+
+@test "a machine that falls silent loses what ran on it, and has its share again when it is back" {
+	# Not everybody may make networks.
+	unshare -rn true || return 0
+	local i
+	space front unshare -rn
+	in_space front ip link set lo up
+	in_space front ip address add 192.0.2.100/32 dev lo
+	for i in 1 2 3; do
+		space "machine$i" nsenter -U --preserve-credentials -n \
+			-t "$(cat front.pid)" unshare -n
+		line $i
+		NODE=node$i FCGI_WEB_SERVER_ADDRS=192.0.2.100 \
+			start "node$i" nsenter -U --preserve-credentials -n \
+			-t "$(cat "machine$i.pid")" "$CGI_FCGI" \
+			-listen "192.0.2.$i:9000" -root "$HALL/cgi-bin" \
+			-status /cgi-status -env NODE -env PIDS
+	done
+	IN="nsenter -U --preserve-credentials -n -t $(cat front.pid)"
+	PORT=8080 URL=http://127.0.0.1:8080
+	example haproxy/several.cfg >haproxy.cfg
+	# Words of a list.
+	# shellcheck disable=SC2086
+	start haproxy $IN haproxy -db -f haproxy.cfg
+	all_up() { load_of 12 && answered node1 node2 node3; }
+	wait_for all_up
+	rm -f lost
+	load_of 200 &
+	local loading=$!
+	wait_for [ -e load.40 ]
+	in_space machine2 ip link set eth0 down
+	wait_for grep -q 'cgi/two is DOWN' haproxy.log
+	wait $loading
+	touch lost
+	echo "lost: $(wc -l <lost)"
+	[ "$(wc -l <lost)" -le 8 ]
+	[ $(($(sort -u load | wc -l) + $(wc -l <lost))) -eq 200 ]
+	# Nothing is lost any more.
+	rm lost
+	load_of 60
+	[ ! -e lost ]
+	in_space machine2 ip link set eth0 up
+	in_space machine2 ip route add 192.0.2.100 dev eth0
+	wait_for grep -q 'cgi/two is UP' haproxy.log
 	load_of 60
 	[ ! -e lost ]
 	answered node1 node2 node3
