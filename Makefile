@@ -19,6 +19,7 @@ BIN      ?= cgi-fcgi
 # Beside the command, or as installed in ../lib/cgi-fcgi.
 TEMPLATE     = $(dir $(BIN))preload/template.so
 TEMPLATE_CC ?= cc
+COMPLETION   = $(PREFIX)/share/bash-completion/completions/cgi-fcgi
 PRELUDES     = preload/CgiFcgiTemplate.pm preload/template.py
 
 SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
@@ -61,6 +62,7 @@ install: all
 	install -Dm755 $(BIN) $(DESTDIR)$(PREFIX)/bin/cgi-fcgi
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/cgi-fcgi $(TEMPLATE) $(PRELUDES)
 	install -Dm644 cgi-fcgi.1 $(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+	install -Dm644 packaging/completion.bash $(DESTDIR)$(COMPLETION)
 	[ -z '$(UNITS)' ] || { cd examples/systemd && for unit in cgi-fcgi.*; do \
 		install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit \
@@ -70,7 +72,8 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
-		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
+		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1 \
+		$(DESTDIR)$(COMPLETION)
 	rm -rf $(DESTDIR)$(PREFIX)/lib/cgi-fcgi
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/cgi-fcgi.*
 	f=$(DESTDIR)$(PREFIX)/sbin/fcgiwrap; \

@@ -64,3 +64,17 @@ described() {
 		}
 	done
 }
+
+@test "bash completes every option of -help, and leaves other words to files" {
+	# shellcheck disable=SC1091
+	. "$REPO/packaging/completion.bash"
+	COMP_WORDS=("$CGI_FCGI" -) COMP_CWORD=1
+	_cgi_fcgi "$CGI_FCGI"
+	[ "$(printf '%s\n' "${COMPREPLY[@]#-}")" = "$(options)" ]
+	COMPREPLY=() COMP_WORDS=("$CGI_FCGI" -listen -tim) COMP_CWORD=2
+	_cgi_fcgi "$CGI_FCGI"
+	[ "${COMPREPLY[*]}" = -timeout ]
+	COMPREPLY=() COMP_WORDS=("$CGI_FCGI" -listen /t)
+	_cgi_fcgi "$CGI_FCGI"
+	[ -z "${COMPREPLY[*]}" ]
+}

@@ -1,0 +1,7 @@
+# For bash: options are those that -help shows, all else is a file's name.
+_cgi_fcgi() {
+	local word=${COMP_WORDS[COMP_CWORD]}
+	[[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$("$1" -help |
+		sed -n 's/^  \(-[a-z-]*\) .*/\1/p' | sort -u)" -- "$word")
+}
+complete -o default -F _cgi_fcgi cgi-fcgi
