@@ -147,6 +147,7 @@ static void slow(int n)
 	under_way();
 	for (i = 0; goes_on(1); i = (i + 1) % n)
 		put(fds[i], "\0", 1);
+	free(fds);
 }
 
 static void flood(int n)
@@ -258,6 +259,7 @@ static void run_all(int n, bool reads, bool pours)
 		if (!reads && i == n - 1)
 			goes_on(10);
 	}
+	free(fds);
 }
 
 int main(int argc, char **argv)

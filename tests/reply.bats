@@ -417,6 +417,6 @@ has_fds() {
 	wait_for logged "$PWD/nothing"
 	grep -qE "^cgi-fcgi: $CGI/count\\[[0-9]+\\]: status 200, 5 bytes in, [1-9][0-9]* out, [0-9]+\\.[0-9]{3} s, appStatus 0\$" wrapper.log
 	wait_for grep -qE '^cgi-fcgi: a request: status 404, 0 bytes in, 0 out, [0-9.]+ s, appStatus 0$' wrapper.log
-	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'close'
+	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' 'close'
 	wait_for logged 'the connection was closed'
 }
