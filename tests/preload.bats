@@ -406,6 +406,62 @@ childless() {
 	run -0 get "$CGI/hello"
 }
 
+@test "descriptors that a program sends while it is loaded are closed" {
+	local i before
+	cat >main.c <<-'END'
+		#include <stdio.h>
+		#include <string.h>
+		#include <sys/socket.h>
+		__attribute__((constructor)) static void send_many(void)
+		{
+			char room[CMSG_SPACE(2 * sizeof(int))] = {0};
+			int fds[2] = {1, 2}, i;
+			struct iovec part = {"x", 1};
+			struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1,
+				.msg_control = room, .msg_controllen = sizeof(room)};
+			struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+			header->cmsg_level = SOL_SOCKET;
+			header->cmsg_type = SCM_RIGHTS;
+			header->cmsg_len = CMSG_LEN(sizeof(fds));
+			memcpy(CMSG_DATA(header), fds, sizeof(fds));
+			for (i = 0; i < 100; i++)
+				sendmsg(0, &message, MSG_NOSIGNAL);
+		}
+		int main(void)
+		{
+			puts("A: b\n\nmany");
+		}
+	END
+	cc -o many main.c
+	serve
+	run -0 get "$CGI/hello"
+	before=$(fds_of "$WRAPPER")
+	for i in 1 2 3 4 5 6; do
+		run -0 get "$PWD/many"
+		[[ $output == *many* ]]
+	done
+	wait_for logged "$PWD/many: is not preloaded"
+	[ "$(fds_of "$WRAPPER")" -le $((before + 3)) ]
+}
+
+@test "a template that stops loses no request, and serves again when it goes on" {
+	local i pid
+	serve
+	warm "$PWD/cgi/c"
+	for pid in $(children_of "$WRAPPER"); do
+		[ "$(ps -o pgid= -p "$pid" | tr -d ' ')" != "$pid" ] ||
+			kill -STOP "$pid"
+	done
+	for i in {1..10}; do
+		run get "$PWD/cgi/c"
+		[[ $output == *'END 3 0'* ]]
+	done
+	for pid in $(children_of "$WRAPPER"); do
+		kill -CONT "$pid"
+	done
+	warm "$PWD/cgi/c"
+}
+
 @test "the status page tells templates and their memory" {
 	serve
 	warm "$PWD/cgi/perl"

@@ -20,7 +20,6 @@
 
 static struct child *table[BUCKETS];
 static long count;
-static long strangers;
 static void (*stranger_ended)(pid_t pid);
 static struct timers grace;
 static struct timers look;
@@ -135,11 +134,6 @@ static void reap_one(struct child *child, int status)
 		child->exited(owner, status);
 }
 
-void child_expect(int more)
-{
-	strangers += more;
-}
-
 void child_mind_strangers(void (*ended)(pid_t pid))
 {
 	stranger_ended = ended;
@@ -150,18 +144,16 @@ void child_reap(void)
 	pid_t pid;
 	int status;
 
-	while (count + strangers > 0 &&
+	while ((count > 0 || stranger_ended) &&
 	       (pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct child *child = *bucket(pid);
 
 		while (child && (child->pid != pid || child->reaped))
 			child = child->next;
-		if (child) {
+		if (child)
 			reap_one(child, status);
-		} else if (strangers > 0) {
-			strangers--;
+		else if (stranger_ended)
 			stranger_ended(pid);
-		}
 	}
 }
 

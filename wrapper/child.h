@@ -40,9 +40,8 @@ void child_end(struct child *child);
 /* TERM now, KILL after -grace, but the owner still waits. */
 void child_terminate(struct child *child);
 
-/* So many more (or fewer) processes are ours that are in no table; ended is
+/* From now on there may be processes of ours that are in no table; ended is
  * told when one of them has. */
-void child_expect(int more);
 void child_mind_strangers(void (*ended)(pid_t pid));
 
 /* Reaps all that have ended. To be called after SIGCHLD. */

@@ -75,7 +75,7 @@ static void shut(struct template *template)
 		close(template->changes);
 	template->changes = -1;
 	template->ready = 0;
-	if (!template->ended)
+	if (!template->ended && template->pid > 0)
 		kill(-template->pid, SIGKILL);
 }
 
@@ -84,6 +84,27 @@ static void fail(struct template *template, const char *why)
 	note("%s: is not preloaded: %s", template->path, why);
 	template->failed = true;
 	shut(template);
+}
+
+/* Keeps the first descriptor of all, if the message is a good one. */
+static void take_descriptors(struct template *template, struct msghdr *message,
+			     bool good)
+{
+	struct cmsghdr *header = CMSG_FIRSTHDR(message);
+	size_t n, i;
+	int fd;
+
+	if (!header || header->cmsg_level != SOL_SOCKET ||
+	    header->cmsg_type != SCM_RIGHTS)
+		return;
+	n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
+		if (good && template->changes < 0)
+			template->changes = fd;
+		else
+			close(fd);
+	}
 }
 
 /*
@@ -107,17 +128,16 @@ static ssize_t receive(struct template *template)
 	ssize_t n = recvmsg(template->channel.fd, &message,
 			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-	if (n == (ssize_t)sizeof(pid) && getpgid(pid) != template->pid)
+	if (n < 0)
+		return n;
+	if (n != (ssize_t)sizeof(pid) || getpgid(pid) != template->pid)
 		n = 0;
-	if (n == (ssize_t)sizeof(pid)) {
+	if (n > 0) {
 		template->ready = pid;
 		template->served = true;
 		timer_stop(&template->patience);
-		child_expect(1);
 	}
-	if (n > 0 && CMSG_FIRSTHDR(&message) && template->changes < 0)
-		memcpy(&template->changes, CMSG_DATA(&control.header),
-		       sizeof(int));
+	take_descriptors(template, &message, n > 0);
 	return n;
 }
 
@@ -301,7 +321,6 @@ static int start_process(struct template *template, const struct image *image,
 		errno = spawn.error;
 		return -1;
 	}
-	child_expect(1);
 	return 0;
 }
 
@@ -322,8 +341,9 @@ static void start_template(struct template *template, struct program *program,
 	close(ends[1]);
 	template->channel.fd = ends[0];
 	template->served = template->ended = false;
-	put_status(template);
 	timer_start(&patience, &template->patience);
+	if (result == 0)
+		put_status(template);
 	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
 		fail(template, strerror(errno));
 }
@@ -369,13 +389,19 @@ int preload_init(void)
 	return -1;
 }
 
+/* One that was late once is not waited for until it is ready again. */
 static bool wait_for_child(struct template *template)
 {
 	struct pollfd one = {.fd = template->channel.fd, .events = POLLIN};
+	int n;
 
-	if (!template->ready && template->served &&
-	    poll(&one, 1, READY_MS) > 0 && receive(template) <= 0)
-		shut(template);
+	if (!template->ready && template->served && !template->patience.next) {
+		n = poll(&one, 1, READY_MS);
+		if (n == 0)
+			timer_start(&patience, &template->patience);
+		else if (n > 0 && receive(template) <= 0)
+			shut(template);
+	}
 	return template->ready != 0;
 }
 
@@ -458,7 +484,6 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 		return 0;
 	case 1:
 		template->ready = 0;
-		child_expect(-1);
 		shared->preloaded++;
 		return pid;
 	default:
