@@ -411,11 +411,22 @@ static bool has_body(const struct request *request)
 	       request->role == FCGI_FILTER;
 }
 
+static bool is_server(const struct request *request, const char *name)
+{
+	const char *server = env_get(&request->env, "SERVER_SOFTWARE");
+
+	return server && strncmp(server, name, strlen(name)) == 0;
+}
+
 static void run(struct request *request)
 {
 	struct launch launched;
 	struct child *child;
 
+	/* Up to 2.6.13, Debian 12's among them, it ends with a failed assertion
+	 * on a part of a header (its issue 2150). */
+	if (is_server(request, "HAProxy"))
+		answer_hold_head(&request->answer);
 	if (launch(&launched, &request->env, request->role, has_body(request)) <
 	    0) {
 		shared_end();
@@ -481,13 +492,6 @@ static bool has_length(const struct request *request)
 	return length && *length && !length[strspn(length, "0123456789")];
 }
 
-static bool is_server(const struct request *request, const char *name)
-{
-	const char *server = env_get(&request->env, "SERVER_SOFTWARE");
-
-	return server && strncmp(server, name, strlen(name)) == 0;
-}
-
 static void say_status_page(struct request *request)
 {
 	request->text = malloc(STATUS_PAGE_MAX);
@@ -523,10 +527,6 @@ void request_params_end(struct request *request)
 		return;
 	}
 	request->holds_reply = is_server(request, "nginx");
-	/* Up to 2.6.13, Debian 12's among them, it ends with a failed assertion
-	 * on a part of a header (its issue 2150). */
-	if (is_server(request, "HAProxy"))
-		answer_hold_head(&request->answer);
 	if (request->stdin_ended || has_length(request))
 		start(request);
 }
