@@ -51,6 +51,7 @@ setup() {
 	body_is 'page twopage.php'
 	stop php-fpm
 	expect 502 /page.php
+	grep -q 'cgi-fcgi: ' lighttpd/breakage.log
 }
 
 @test "a container's health check is a command that exists" {

@@ -239,6 +239,27 @@ more_programs() {
 	each check $SERVERS $STARTERS
 }
 
+@test "the status page's ping answers behind nginx, Apache and lighttpd" {
+	check() {
+		expect 200 /cgi-status/ping
+		body_is pong
+	}
+	each check nginx apache apache-anew lighttpd
+}
+
+@test "no server hands out a program's own bytes" {
+	check() {
+		local path
+		for path in /gitweb /cgit /git /cgi-bin/hello.cgi; do
+			reply $path
+			if head -c 4 body | grep -aq '^#!\|ELF'; then
+				exit 1
+			fi
+		done
+	}
+	each check $SERVERS $STARTERS
+}
+
 @test "lighttpd's authorizer mode: the program lets in and keeps out" {
 	mkdir -p "$HALL/www/private"
 	echo secret >"$HALL/www/private/file"

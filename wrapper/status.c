@@ -277,9 +277,14 @@ static void add_totals(struct page *page)
 		      &shared->request_time);
 }
 
-static bool is_ping(const char *name)
+/* In SCRIPT_NAME, or, from Apache, in PATH_INFO behind it. */
+static bool is_ping(const struct env *env)
 {
-	return strcmp(name + strlen(set.status), "/ping") == 0;
+	const char *name = env_get(env, "SCRIPT_NAME");
+	const char *info = env_get(env, "PATH_INFO");
+
+	name += strlen(set.status);
+	return strcmp(*name || !info ? name : info, "/ping") == 0;
 }
 
 bool status_is_asked(const struct env *env)
@@ -291,7 +296,7 @@ bool status_is_asked(const struct env *env)
 		return false;
 	length = strlen(set.status);
 	return strncmp(name, set.status, length) == 0 &&
-	       (!name[length] || is_ping(name));
+	       (!name[length] || is_ping(env));
 }
 
 size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
@@ -313,7 +318,7 @@ size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 	    "Cache-Control: no-store\r\n\r\n",
 	    types[page.format],
 	    page.format == FORMAT_METRICS ? "; version=1.0.0" : "");
-	if (is_ping(env_get(env, "SCRIPT_NAME"))) {
+	if (is_ping(env)) {
 		add(&page, "pong\n");
 		return page.used;
 	}
