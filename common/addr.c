@@ -74,8 +74,6 @@ const char *addr_parse(struct addr *addr, const char *text)
 	memset(addr, 0, sizeof(*addr));
 	addr->text = text;
 	addr->kind = ADDR_TCP;
-	if (strstr(text, "://"))
-		return "not an address: write it without SCHEME://";
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(addr, text + 5);
 	if (strncmp(text, "tcp:", 4) == 0)

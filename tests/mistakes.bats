@@ -134,7 +134,6 @@ refused() {
 		malformed $option "$long:80" 'too long'
 		malformed $option "/$long" 'too long'
 		malformed $option nothing 'not an address'
-		malformed $option http://127.0.0.1:80 'without SCHEME'
 		malformed $option localhost: port
 		malformed $option localhost:65536 port
 		malformed $option unix: empty
