@@ -452,14 +452,32 @@ childless() {
 		[ "$(ps -o pgid= -p "$pid" | tr -d ' ')" != "$pid" ] ||
 			kill -STOP "$pid"
 	done
+	# It is waited for once: others would wait with it.
+	start strace strace -qq -e trace=poll,ppoll -o trace -p "$WRAPPER"
+	traced() { ! grep -q '^TracerPid:.0$' "/proc/$WRAPPER/status"; }
+	wait_for traced
 	for i in {1..10}; do
 		run get "$PWD/cgi/c"
 		[[ $output == *'END 3 0'* ]]
 	done
+	stop strace
+	[ "$(grep -c ', 50) *= 0 (Timeout)' trace)" -eq 1 ]
 	for pid in $(children_of "$WRAPPER"); do
 		kill -CONT "$pid"
 	done
 	warm "$PWD/cgi/c"
+}
+
+@test "a template that is stopped ends with the wrapper" {
+	local pids
+	serve
+	warm "$PWD/cgi/c"
+	pids=$(children_of "$WRAPPER")
+	# shellcheck disable=SC2086
+	kill -STOP $pids
+	stop_wrapper
+	# shellcheck disable=SC2086
+	wait_for gone $pids
 }
 
 @test "the status page tells templates and their memory" {

@@ -491,3 +491,11 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 		return 0;
 	}
 }
+
+void preload_end(void)
+{
+	struct template *template;
+
+	for (template = templates; template; template = template->next)
+		shut(template);
+}

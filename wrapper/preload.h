@@ -22,4 +22,7 @@ int preload_init(void);
  * always. */
 pid_t preload_start(struct program *program, const struct spawn *spawn);
 
+/* Ends all templates; also one that was stopped and would not notice. */
+void preload_end(void);
+
 #endif

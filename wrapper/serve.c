@@ -348,5 +348,6 @@ int serve(struct listener *listeners, int count)
 		if (stopping && conn_count() == 0 && child_count() == 0)
 			stopped = true;
 	}
+	preload_end();
 	return 0;
 }
