@@ -268,11 +268,6 @@ static const char *go(const struct scenario *scenario, bool faulted)
 	return wrong ? wrong : left;
 }
 
-static const char *after(void)
-{
-	return NULL;
-}
-
 static const struct scenario scenarios[] = {
 	{"url", go, &url, true},
 	{"body", go, &post, true},
@@ -302,7 +297,7 @@ int faults_bridge(void)
 	application = start(argv, envp, null, false);
 	while (!is_listening(socket_path))
 		sleep_ms(1);
-	bad = campaign("bridge", scenarios, after);
+	bad = campaign("bridge", scenarios, NULL);
 	kill(application, SIGTERM);
 	wait_end(application, 10000);
 	unlink(text("%s/words", folder));

@@ -202,7 +202,7 @@ static const char *run(const struct scenario *scenario, bool faulted,
 	const char *wrong = scenario->run(scenario, faulted);
 
 	arm(-1, 0, 0);
-	return wrong ? wrong : after();
+	return wrong || !after ? wrong : after();
 }
 
 /* One call of one scenario, with one error, at all its times. */
@@ -236,7 +236,7 @@ static int sweep(const struct scenario *scenario, int call, int error,
 		if (!struck && !wrong && n > most)
 			return bad;
 		faults += struck;
-		if (!wrong)
+		if (!wrong && after)
 			wrong = after();
 		if (!wrong)
 			continue;

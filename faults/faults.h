@@ -104,8 +104,8 @@ int faults_serving(void);
 int faults_starting(void);
 int faults_bridge(void);
 
-/* Every fault in every scenario; between two of them `after` says whether all
- * is as before. Returns how many were wrong. */
+/* Every fault in every scenario; between two of them `after`, if there is one,
+ * says whether all is as before. Returns how many were wrong. */
 int campaign(const char *name, const struct scenario *scenarios,
 	     const char *(*after)(void));
 

@@ -226,11 +226,6 @@ static const char *go(const struct scenario *scenario, bool faulted)
 	return wrong;
 }
 
-static const char *after(void)
-{
-	return NULL;
-}
-
 static const struct scenario scenarios[] = {
 	{"plain", go, &plain, true},
 	{"sockets", go, &sockets, true},
@@ -245,5 +240,5 @@ static const struct scenario scenarios[] = {
 
 int faults_starting(void)
 {
-	return campaign("starting", scenarios, after);
+	return campaign("starting", scenarios, NULL);
 }

@@ -5,7 +5,7 @@ load helpers
 # A repository of more than 2,000 objects, made once.
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
-	settings
+	git_settings
 	git init -q --bare origin.git
 	git -C origin.git config http.receivepack true
 	git clone -q origin.git work 2>/dev/null
@@ -28,21 +28,6 @@ setup_file() {
 	} | git fast-import --quiet
 	git push -q origin main
 	git -C ../origin.git symbolic-ref HEAD refs/heads/main
-}
-
-# Nobody's own settings, and a name to commit with.
-settings() {
-	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$BATS_FILE_TMPDIR/gitconfig
-	export GIT_TERMINAL_PROMPT=0
-	cat >"$GIT_CONFIG_GLOBAL" <<-END
-		[user]
-		    name = A U Thor
-		    email = a@example.org
-		[init]
-		    defaultBranch = main
-		[safe]
-		    directory = *
-	END
 }
 
 # at_git ADDR: git http-backend as its manual has it for nginx.
@@ -88,14 +73,14 @@ clone_fetch_push() {
 }
 
 @test "git clone, fetch and push of 2,000 objects through nginx and a unix socket, git fsck clean" {
-	settings
+	git_settings
 	wrapper
 	at_git "unix:$SOCK"
 	clone_fetch_push
 }
 
 @test "git clone, fetch and push of 2,000 objects through nginx and TCP, git fsck clean" {
-	settings
+	git_settings
 	local port
 	port=$(free_port)
 	wrapper_on "127.0.0.1:$port" -allow "$(git --exec-path)/git-http-backend"
@@ -104,14 +89,14 @@ clone_fetch_push() {
 }
 
 @test "the same with request buffering off, where git's chunked POST has no CONTENT_LENGTH" {
-	settings
+	git_settings
 	wrapper
 	at_git "unix:$SOCK" 'fastcgi_request_buffering off;'
 	clone_fetch_push
 }
 
 @test "ten clones at once" {
-	settings
+	git_settings
 	wrapper
 	at_git "unix:$SOCK"
 	local pids=() i
@@ -126,7 +111,7 @@ clone_fetch_push() {
 }
 
 @test "a clone of a repository that is not there fails as it should" {
-	settings
+	git_settings
 	wrapper
 	at_git "unix:$SOCK"
 	run -128 git clone -q "$URL/git/nothing.git" none
@@ -134,7 +119,7 @@ clone_fetch_push() {
 }
 
 @test "gitweb's front page lists the repository, its log shows the commits" {
-	settings
+	git_settings
 	wrapper
 	mkdir srv
 	cp -r "$BATS_FILE_TMPDIR/origin.git" srv/repo.git
@@ -159,7 +144,7 @@ clone_fetch_push() {
 }
 
 @test "cgit's front page lists the repository, its log shows the commits" {
-	settings
+	git_settings
 	wrapper
 	mkdir srv cache
 	cp -r "$BATS_FILE_TMPDIR/origin.git" srv/repo.git

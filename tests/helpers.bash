@@ -32,6 +32,21 @@ teardown() {
 	end_everything
 }
 
+# git_settings: nobody's own settings, and a name to commit with.
+git_settings() {
+	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$BATS_FILE_TMPDIR/gitconfig
+	export GIT_TERMINAL_PROMPT=0
+	cat >"$GIT_CONFIG_GLOBAL" <<-END
+		[user]
+		    name = A U Thor
+		    email = a@example.org
+		[init]
+		    defaultBranch = main
+		[safe]
+		    directory = *
+	END
+}
+
 # --- Waiting
 
 # wait_for COMMAND...: until it succeeds, at most 10 s (PATIENCE=seconds).
@@ -379,14 +394,30 @@ try_ports() {
 
 # start_nginx: its server {} block's inside is stdin.
 start_nginx() {
-	mkdir -p nginx/tmp
+	mkdir -p nginx
 	cat >nginx/server.conf
 	try_ports nginx_once
 }
 
 nginx_once() {
+	cat >nginx/site.conf <<-END
+		${NGINX_HTTP:-}
+		server {
+			listen 127.0.0.1:$PORT;
+			server_name localhost;
+			client_max_body_size 0;
+			default_type text/plain;
+			include server.conf;
+		}
+	END
+	run_nginx root
+}
+
+# run_nginx USER: what stands in its http {} block is nginx/site.conf.
+run_nginx() {
 	local user=
-	[ "$(id -u)" -ne 0 ] || user='user root;'
+	[ "$(id -u)" -ne 0 ] || user="user $1 $(id -gn "$1");"
+	mkdir -p nginx/tmp
 	cat >nginx/nginx.conf <<-END
 		$user
 		daemon off;
@@ -401,14 +432,7 @@ nginx_once() {
 			fastcgi_temp_path nginx/tmp/fastcgi;
 			uwsgi_temp_path nginx/tmp/uwsgi;
 			scgi_temp_path nginx/tmp/scgi;
-			client_max_body_size 0;
-			default_type text/plain;
-			${NGINX_HTTP:-}
-			server {
-				listen 127.0.0.1:$PORT;
-				server_name localhost;
-				include server.conf;
-			}
+			include site.conf;
 		}
 	END
 	server nginx nginx -p "$BATS_TEST_TMPDIR/" \

@@ -72,32 +72,9 @@ hall_wrapper() {
 	wait_for listens "$HALL/sock"
 }
 
-# nginx_frame: what stands around a site; it is nginx/cgi.conf.
-nginx_frame() {
-	cat >nginx/nginx.conf <<-END
-		daemon off;
-		worker_processes 1;
-		user $(id -un www-data) $(id -gn www-data);
-		pid nginx/pid;
-		error_log nginx/error.log info;
-		events { worker_connections 512; }
-		http {
-			access_log off;
-			client_body_temp_path nginx/tmp/body;
-			proxy_temp_path nginx/tmp/proxy;
-			fastcgi_temp_path nginx/tmp/fastcgi;
-			uwsgi_temp_path nginx/tmp/uwsgi;
-			scgi_temp_path nginx/tmp/scgi;
-			include cgi.conf;
-		}
-	END
-}
-
 hall_nginx() {
-	mkdir -p nginx/tmp
-	example nginx/cgi.conf >nginx/cgi.conf
-	nginx_frame
-	server nginx nginx -p "$HALL/" -e nginx/error.log -c nginx/nginx.conf
+	example nginx/cgi.conf >nginx/site.conf
+	run_nginx www-data
 }
 
 # hall_httpd NAME MODULE...: an Apache; its configuration is stdin.

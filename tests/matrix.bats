@@ -5,17 +5,7 @@ load helpers
 load matrix
 
 setup_file() {
-	export GIT_CONFIG_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0
-	export GIT_CONFIG_GLOBAL=$BATS_FILE_TMPDIR/gitconfig
-	cat >"$GIT_CONFIG_GLOBAL" <<-END
-		[user]
-		    name = A U Thor
-		    email = a@example.org
-		[init]
-		    defaultBranch = main
-		[safe]
-		    directory = *
-	END
+	git_settings
 	HALL_ENV=("GIT_CONFIG_NOSYSTEM=1"
 		"GIT_CONFIG_GLOBAL=$GIT_CONFIG_GLOBAL"
 		"GITWEB_CONFIG=$BATS_FILE_TMPDIR/gitweb.conf"

@@ -49,13 +49,12 @@ haproxy_here() {
 }
 
 nginx_here() {
-	mkdir -p nginx/tmp
-	machines nginx/several.conf >nginx/cgi.conf
-	nginx_frame
-	server nginx nginx -p "$HALL/" -e nginx/error.log -c nginx/nginx.conf
+	mkdir -p nginx
+	machines nginx/several.conf >nginx/site.conf
+	run_nginx www-data
 }
 
-# load COUNT: so many requests, eight at a time; pages in the file load, what
+# load_of COUNT: so many requests, eight at a time; pages in the file load, what
 # failed in lost.
 load_of() {
 	seq 1 "$1" | $IN xargs -P 8 -I {} sh -c 'curl -sS -f --max-time 10 \
@@ -183,7 +182,7 @@ line() {
 
 @test "a machine that falls silent loses what ran on it, and has its share again when it is back" {
 	# Not everybody may make networks.
-	unshare -rn true || return 0
+	unshare -rn ip link add line0 type veth peer name eth0 || return 0
 	local i
 	space front unshare -rn
 	in_space front ip link set lo up

@@ -8,7 +8,7 @@ SOAK=${SOAK:-20000}
 
 # settled: no program runs any more, and no connection is open.
 settled() {
-	[ -z "$(programs_of "$WRAPPER")" ] && [ "$(all_fds)" -le "$fds" ]
+	[ -z "$(programs_of "$WRAPPER")" ] && [ "$(all fds_of)" -le "$fds" ]
 }
 
 # Of the wrapper and its workers.
@@ -21,18 +21,11 @@ ours() {
 	done
 }
 
-all_fds() {
+# all COUNT: the sum of what that says of each.
+all() {
 	local pid n=0
 	for pid in $(ours); do
-		n=$((n + $(fds_of "$pid")))
-	done
-	echo "$n"
-}
-
-all_kib() {
-	local pid n=0
-	for pid in $(ours); do
-		n=$((n + $(private_kib "$pid")))
+		n=$((n + $("$1" "$pid")))
 	done
 	echo "$n"
 }
@@ -65,21 +58,21 @@ calm() {
 # measure: when nothing goes on.
 measure() {
 	PATIENCE=30 wait_for settled
-	[ -n "${kib:-}" ] || kib=$(all_kib)
-	echo "$requests requests: $(all_kib) KiB, $(all_fds) descriptors"
+	[ -n "${kib:-}" ] || kib=$(all private_kib)
+	echo "$requests requests: $(all private_kib) KiB, $(all fds_of) descriptors"
 }
 
 # flat: as it was after the first rounds.
 flat() {
-	[ "$(all_fds)" -le "$fds" ]
+	[ "$(all fds_of)" -le "$fds" ]
 	[ "$(ours | wc -l)" -eq "$processes" ]
-	! memory_counts || [ "$(all_kib)" -lt $((kib + 400)) ]
+	! memory_counts || [ "$(all private_kib)" -lt $((kib + 400)) ]
 }
 
 begin() {
 	wrapper -grace 0.5 -queue 100000 "$@"
 	run -0 get "$CGI/hello"
-	requests=0 kib='' processes=$(ours | wc -l) fds=$(all_fds)
+	requests=0 kib='' processes=$(ours | wc -l) fds=$(all fds_of)
 	# Each worker may have some open that it had not before.
 	fds=$((fds + processes))
 }
