@@ -45,8 +45,9 @@ static bool is_forbidden(const char *pair)
 	};
 	size_t i;
 
+	/* Every pair comes by here: most differ in their first letter. */
 	for (i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-		if (has_prefix(pair, prefixes[i]))
+		if (*pair == *prefixes[i] && has_prefix(pair, prefixes[i]))
 			return true;
 	return false;
 }
