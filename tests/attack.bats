@@ -87,6 +87,14 @@ many() {
 	wait_for small 5000
 }
 
+@test "70,000 variables with names chosen to collide hold nobody up" {
+	target
+	attack names 70000
+	run -0 wire 'timeout 3' "get 1 $CGI/hello" 'end 1'
+	serves
+	over
+}
+
 @test "a request that never is complete does not hold up the end" {
 	target
 	attack params 3

@@ -5,6 +5,7 @@
  *	flood	N connections, one after the other, each closed at once
  *	garbage	likewise, with bytes that are no FastCGI, or hardly
  *	params	N requests on a connection whose variables never end
+ *	names	a request of N variables whose names share a place of a table
  *	ids	N requests on a connection, all begun before any is complete
  *	runs	N requests of PROGRAM on connections of their own
  *	unread	the same, and nothing of the replies is read
@@ -31,6 +32,8 @@ enum {
 	CHUNK = 60000,
 	CHUNKS_MAX = 1000, /* of a body: disks are not endless */
 	PARAMS_MAX = 900000,
+	PLACES = 1 << 18, /* of the wrapper's table for so many names */
+	PARTS_MAX = 400,
 	PATIENCE_MS = 60000,
 };
 
@@ -197,6 +200,76 @@ static void params(int n)
 		;
 }
 
+/* One step of FNV-1a, which is what the wrapper's table is made with. */
+static uint32_t hash(uint32_t from, const unsigned char part[3])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		from = (from ^ part[i]) * 16777619u;
+	return from % PLACES;
+}
+
+/* Finds parts of names that all lead from one place to another, the same for
+ * all; returns how many, and moves *place there. */
+static int find_parts(unsigned char parts[PARTS_MAX][3], uint32_t *place)
+{
+	static int count[PLACES];
+	uint32_t best = 0;
+	int found = 0;
+	int pass;
+	int i;
+
+	memset(count, 0, sizeof(count));
+	for (pass = 0; pass < 2; pass++)
+		for (i = 0; i < 1 << 21 && found < PARTS_MAX; i++) {
+			unsigned char part[3];
+			uint32_t at;
+
+			part[0] = (unsigned char)(0x80 | (i & 0x7f));
+			part[1] = (unsigned char)(0x80 | (i >> 7 & 0x7f));
+			part[2] = (unsigned char)(0x80 | i >> 14);
+			at = hash(*place, part);
+			if (pass == 0 && ++count[at] > count[best])
+				best = at;
+			else if (pass == 1 && at == best)
+				memcpy(parts[found++], part, sizeof(part));
+		}
+	*place = best;
+	return found;
+}
+
+static void names(int n)
+{
+	static unsigned char parts[4][PARTS_MAX][3];
+	uint32_t place = 2166136261u % PLACES;
+	char name[13] = "";
+	int found[4];
+	int fd = dial();
+	int i;
+
+	for (i = 0; i < 4; i++)
+		found[i] = find_parts(parts[i], &place);
+	put_begin(fd, 1);
+	for (i = 0; i < n; i++) {
+		int rest = i;
+		int part;
+
+		for (part = 0; part < 4; part++) {
+			memcpy(name + 3 * part, parts[part][rest % found[part]],
+			       3);
+			rest /= found[part];
+		}
+		put_pair(fd, 1, name, "", 0);
+	}
+	put_pair(fd, 1, "SCRIPT_FILENAME", program, strlen(program));
+	put_record(fd, FCGI_PARAMS, 1, "", 0);
+	put_record(fd, FCGI_STDIN, 1, "", 0);
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
 /* Reads until n requests have ended. */
 static int count_ends(int fd, int n)
 {
@@ -287,6 +360,8 @@ int main(int argc, char **argv)
 		garbage(n);
 	else if (strcmp(argv[2], "params") == 0)
 		params(n);
+	else if (strcmp(argv[2], "names") == 0)
+		names(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
 	else if (strcmp(argv[2], "runs") == 0)

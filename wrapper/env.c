@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #define ENV_FIRST 4096 /* a usual request fits */
 
@@ -235,9 +236,20 @@ int env_put(struct env *env, const char *pair)
 	return env_set(env, name, pair + length + 1);
 }
 
+/* Where hashes begin: nobody can choose names that all share one place. */
+static uint32_t seed(void)
+{
+	static uint32_t begin;
+
+	if (begin == 0 &&
+	    getrandom(&begin, sizeof(begin), GRND_NONBLOCK) != sizeof(begin))
+		begin = 2166136261u;
+	return begin;
+}
+
 static uint32_t hash_name(const char *pair)
 {
-	uint32_t hash = 2166136261u;
+	uint32_t hash = seed();
 
 	for (; *pair != '='; pair++)
 		hash = (hash ^ (unsigned char)*pair) * 16777619u;
