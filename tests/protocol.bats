@@ -87,6 +87,17 @@ no_program() {
 	[ ! -e pid ]
 }
 
+@test "an answer that must wait until others are sent comes without another byte from the server" {
+	wrapper
+	# One of these counts leaves no room for just the last answer.
+	for n in {4328..4344}; do
+		echo hold
+		yes 'record 99 0' | head -n "$n"
+		printf '%s\n' "begin 1 9 keep" flush 'end 1' reconnect
+	done >items
+	run -0 wire - <items
+}
+
 @test "records for ids that are not active are ignored (3.3)" {
 	wrapper
 	run -0 wire 'stdin 5 text' 'params 6 A=B' 'abort 7' 'data 8 x' \

@@ -421,11 +421,14 @@ static void keep_input(struct conn *conn, const unsigned char *bytes, size_t n)
 	conn->input_size = n;
 }
 
-/* Takes what was kept; returns whether all of it is gone. */
+/* Takes what was kept; returns whether all of it is gone. A record that was
+ * given back may be in the reader alone. */
 static bool take_kept(struct conn *conn)
 {
-	if (!conn->input)
+	if (!conn->input) {
+		parse(conn, scratch, 0);
 		return true;
+	}
 	conn->input_used += parse(conn, conn->input + conn->input_used,
 				  conn->input_size - conn->input_used);
 	if (conn->input_used < conn->input_size)
@@ -521,6 +524,8 @@ static void flush(struct conn *conn)
 {
 	switch (out_flush(&conn->out, conn->socket.fd)) {
 	case OUT_SENT:
+		if (conn->unsaid)
+			loop_soon(&conn->task);
 		conn->unsaid = false;
 		break;
 	case OUT_BLOCKED:
