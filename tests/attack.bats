@@ -125,6 +125,19 @@ many() {
 	over
 }
 
+@test "a program that complains to the log without end holds nobody up" {
+	program loud <<-'END'
+		#!/bin/sh
+		exec yes e >&2
+	END
+	target -stderr log
+	start loud "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/loud" 'end 1'
+	wait_for logged 'loud['
+	run -0 wire 'timeout 5' "get 1 $CGI/hello" 'end 1'
+	stop loud
+	wait_for idle
+}
+
 @test "programs that do not end have -max places, and what waits for one is in order" {
 	target -max 6 -max-time 2
 	attack runs 6 "$CGI/silent"

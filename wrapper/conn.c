@@ -25,7 +25,7 @@
 
 #define READ_SIZE   65536 /* of one read */
 #define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
-#define SEND_ROUNDS 8	  /* full buffers sent a turn */
+#define SEND_ROUNDS 8	  /* full buffers sent a turn, or silent turns */
 #define SEND_AT	    16384 /* bytes gathered before they are sent */
 #define TABLE_SIZE  1024  /* of requests: chains of 64 at the worst */
 #define UNSAID_MAX  1024  /* requests while the server does not read */
@@ -566,6 +566,8 @@ static void take_turns(struct conn *conn)
 	int rounds = 0;
 
 	while (conn->turn_first && !conn->out.blocked && !conn->gone) {
+		size_t used;
+
 		if (rounds == SEND_ROUNDS) {
 			loop_soon(&conn->task);
 			return;
@@ -574,7 +576,11 @@ static void take_turns(struct conn *conn)
 			conn->gone = true;
 			return;
 		}
+		used = out_used(&conn->out);
 		serve_one(conn);
+		/* What it printed may go to our log alone: that is work too. */
+		if (out_used(&conn->out) == used)
+			rounds++;
 		if (out_used(&conn->out) >= SEND_AT) {
 			flush(conn);
 			rounds++;
