@@ -129,6 +129,10 @@ refused() {
 	run -0 get /cgi/world
 	[[ $output == *'cwd=/cgi\n'* ]]
 	[[ $output == *"uid=$U"* ]]
+	# Without /proc, too, what follows the program is PATH_INFO.
+	run -0 get /cgi/world/more SCRIPT_NAME=/cgi/world/more
+	[[ $output == *'env PATH_INFO=/more\n'* ]]
+	[[ $output == *'env SCRIPT_NAME=/cgi/world\n'* ]]
 	run -0 get "$CGI/hello"
 	[[ $output == *'Status: 404'* ]]
 }

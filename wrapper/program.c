@@ -196,6 +196,7 @@ static char *resolved_name(struct lookup *lookup)
 	char name[PATH_MAX];
 	ssize_t length;
 	char *resolved;
+	char tail;
 
 	text_format(link, sizeof(link), "/proc/self/fd/%d", lookup->fd);
 	length = readlink(link, name, sizeof(name));
@@ -203,13 +204,11 @@ static char *resolved_name(struct lookup *lookup)
 		name[length] = '\0';
 		return strdup(name);
 	}
-	resolved = strdup(lookup->asked);
-	if (!resolved)
-		return NULL;
-	resolved[lookup->found] = '\0';
-	free(lookup->asked);
-	lookup->asked = resolved;
-	return realpath(resolved, NULL);
+	tail = lookup->asked[lookup->found];
+	lookup->asked[lookup->found] = '\0';
+	resolved = realpath(lookup->asked, NULL);
+	lookup->asked[lookup->found] = tail;
+	return resolved;
 }
 
 /* Opens the folder of program->path. */
