@@ -263,14 +263,16 @@ static int connect_or_start(const struct addr *addr, int64_t end,
 			    struct outcome *outcome)
 {
 	const struct timespec pause = {.tv_nsec = PAUSE_NS};
-	int64_t until = patience_in(wish.connect_timeout_ms);
+	int64_t until =
+		patience_first(patience_in(wish.connect_timeout_ms), end);
+	int started = START_TAKEN;
 
 	for (;;) {
 		int fd = connect_open(addr, wish.connect_timeout_ms, 0, end,
 				      outcome);
-		int started;
 
-		if (fd != CONNECT_NOBODY)
+		/* What was started and does not listen is not started again. */
+		if (fd != CONNECT_NOBODY || started != START_TAKEN)
 			return fd;
 		*outcome = (struct outcome){.status = 0};
 		started = start_copies(addr, outcome);

@@ -79,6 +79,19 @@ starting() {
 	[ "$(copies)" -eq 2 ]
 }
 
+@test "an application that runs and does not listen is started once" {
+	program deaf <<-'END'
+		#!/bin/sh
+		echo >>started
+		exec 0</dev/null
+		exec sleep 1
+	END
+	run -7 --separate-stderr timeout 5 "$CGI_FCGI" -connect "$SOCK" -url / \
+		"$PWD/deaf" 3>&-
+	told 'connect: refused: nobody listens on this socket'
+	[ "$(wc -l <started)" -eq 1 ]
+}
+
 @test "-bind and -start together connect, and start if nobody listens" {
 	run -0 starting -bind -start -connect "$SOCK" -url /?x "$APP"
 	[ "$output" = 'hello x' ]
