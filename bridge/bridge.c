@@ -386,6 +386,7 @@ int bridge_main(int argc, char **argv)
 	read_words(argc, argv);
 	/* stdout whose reader has gone is a failure like any other. */
 	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	connect_mind_late(tell);
 	if (wish.connect)
 		addr_parse(&addr, wish.connect);
 	patience.idle_ms = wish.timeout_ms;

@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "patience.h"
 
 #define PAUSE_FIRST_MS 10
@@ -186,19 +185,25 @@ static int explain(const struct addr *addr, int error, struct outcome *outcome)
 
 /* The resolver knows no limit but its own. While it works, SIGALRM is all
  * that can end it. */
-static const char *late_name;
+static struct outcome *late_outcome;
+static int (*tell_late)(const struct outcome *outcome);
+
+void connect_mind_late(int (*tell)(const struct outcome *outcome))
+{
+	tell_late = tell;
+}
 
 static void resolver_is_late(int number)
 {
 	(void)number;
 	/* Nothing in this is unsafe in a signal's handler. */
-	note("%s: connect: time is over: the resolver does not answer",
-	     late_name);
-	_exit(OUTCOME_TIME_OVER);
+	outcome_fail(late_outcome, OUTCOME_TIME_OVER,
+		     "connect: time is over: the resolver does not answer");
+	_exit(tell_late(late_outcome));
 }
 
 static int resolve(const struct addr *addr, struct endpoint *list,
-		   int64_t until, const char **why)
+		   int64_t until, const char **why, struct outcome *outcome)
 {
 	struct sigaction late = {.sa_handler = resolver_is_late};
 	struct itimerval timer = {.it_value.tv_sec = 0};
@@ -210,7 +215,7 @@ static int resolve(const struct addr *addr, struct endpoint *list,
 		return addr_resolve(addr, list, why);
 	timer.it_value.tv_sec = left / 1000;
 	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
-	late_name = addr->text;
+	late_outcome = outcome;
 	sigaction(SIGALRM, &late, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	count = addr_resolve(addr, list, why);
@@ -242,7 +247,7 @@ int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
 	int64_t until = patience_first(patience_in(attempt_ms), end);
 	int64_t retry = patience_first(patience_in(retry_ms), end);
 	const char *why = "no such host";
-	int count = resolve(addr, list, until, &why);
+	int count = resolve(addr, list, until, &why, outcome);
 	int pause = PAUSE_FIRST_MS;
 	int fd;
 

@@ -16,6 +16,10 @@ enum {
 	CONNECT_NOBODY = -2, /* no socket, or nobody listens on it */
 };
 
+/* How to tell of a resolver that does not answer in time, before anything is
+ * connected: called in a signal's handler, it returns the exit status. */
+void connect_mind_late(int (*tell)(const struct outcome *outcome));
+
 /*
  * Tries every address that addr stands for, each attempt for attempt_ms at the
  * most (0: no limit), and again and again for retry_ms while nobody listens or

@@ -360,3 +360,24 @@ ok=('params' 'stdin')
 	run -52 --separate-stderr bounded 5 url / -retry 10
 	[ "$(grep -c BEGIN seen)" -eq 1 ]
 }
+
+@test "a resolver that does not answer is a page, too, in CGI use" {
+	unshare -rmn true || return 0
+	command -v ip
+	echo 'nameserver 127.0.0.1' >resolv.conf
+	cat >silence <<-'END'
+		ip link set lo up
+		mount --bind resolv.conf /etc/resolv.conf
+		perl -MIO::Socket::INET -e 'our $s = IO::Socket::INET->new(
+			Proto => "udp", LocalAddr => "127.0.0.1:53"); sleep 5' &
+		sleep 0.5
+		GATEWAY_INTERFACE=CGI/1.1 "$CGI_FCGI" -connect some.example:9000 \
+			-connect-timeout 0.5
+		status=$?
+		kill $!
+		exit $status
+	END
+	run -28 --separate-stderr unshare -rmn bash silence 3>&-
+	[[ $output == 'Status: 504 '* ]]
+	[[ $stderr == *'the resolver does not answer' ]]
+}
