@@ -98,14 +98,15 @@ static void append(struct env *env, const void *bytes, size_t length)
 /* The lengths of a pair are known: make room for all of it. */
 static void begin_pair(struct env *env)
 {
-	size_t whole = (size_t)env->reader.name + env->reader.value + 2;
+	/* Where size_t has 32 bits the sum of two lengths does not fit. */
+	uint64_t whole = (uint64_t)env->reader.name + env->reader.value + 2;
 
 	env->pair = env->used;
 	env->value = 0;
 	env->skip = env->reader.name == 0;
 	if (whole > ENV_MAX || env->used > ENV_MAX - whole)
 		env->too_large = true;
-	if (env->too_large || env->no_memory || grow(env, whole) < 0)
+	if (env->too_large || env->no_memory || grow(env, (size_t)whole) < 0)
 		env->skip = true;
 	/* It will not be run: what came is of no use. */
 	if (env->too_large || env->no_memory)
