@@ -163,8 +163,11 @@ refused() {
 
 @test "a program that is not there is a 404 that says which part of the path failed" {
 	wrapper
-	refused 404 "$PWD/www/nothing" "SCRIPT_FILENAME=$PWD/www/nothing"
-	refused 404 "$PWD/no" "SCRIPT_FILENAME=$PWD/no/such/thing"
+	refused 404 "$PWD/www/nothing: no such program ($PWD/www is there" \
+		"SCRIPT_FILENAME=$PWD/www/nothing"
+	refused 404 "($PWD is there" "SCRIPT_FILENAME=$PWD/no/such/thing"
+	refused 404 '/no/such/thing: no such program' \
+		SCRIPT_FILENAME=/no/such/thing
 }
 
 @test "a folder, a file that is not executable, a device: 403" {

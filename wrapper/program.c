@@ -156,9 +156,12 @@ static int refuse_missing(struct program *program, const struct lookup *lookup)
 {
 	char reason[200];
 
+	if (lookup->fd < 0)
+		return refuse(program, 404, lookup->asked, "no such program");
 	text_format(reason, sizeof(reason),
-		    "no such program (of this path %.100s is there)",
-		    lookup->fd >= 0 ? "a folder above it" : "nothing");
+		    "no such program (%.*s is there, what follows is not)",
+		    (int)(lookup->found < 150 ? lookup->found : 150),
+		    lookup->asked);
 	return refuse(program, 404, lookup->asked, reason);
 }
 
