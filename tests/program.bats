@@ -181,6 +181,27 @@ refused() {
 	refused 403 "$PWD/www/fifo" "SCRIPT_FILENAME=$PWD/www/fifo"
 }
 
+@test "a permission that is missing is a 403, and the log says whose: -user's, or a number" {
+	[ "$(id -u)" -eq 0 ] || return 0
+	exec_tells || return 0
+	mkdir www/shut
+	cp "$CGI_C/world" www/shut
+	chmod 700 www/shut www/prog
+	wrapper -user daemon -mode 0666
+	refused 403 '(user daemon) may not enter' \
+		"SCRIPT_FILENAME=$PWD/www/shut/world"
+	refused 403 '(user daemon) may not execute' \
+		"SCRIPT_FILENAME=$PWD/www/prog"
+	stop_wrapper
+	rm -f "$SOCK"
+	chmod 777 .
+	start wrapper setpriv --reuid 61234 --clear-groups "$CGI_FCGI" \
+		-listen "$SOCK"
+	wait_for listens "$SOCK"
+	refused 403 '(user 61234) may not enter' \
+		"SCRIPT_FILENAME=$PWD/www/shut/world"
+}
+
 @test "a path of 5000 bytes is refused, not cut" {
 	wrapper
 	local long

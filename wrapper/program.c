@@ -132,6 +132,21 @@ static int open_walking(struct lookup *lookup)
 	return -1;
 }
 
+/* Whose permission is missing is for the log: the user as -user names it, or a
+ * number, since a name would have to be asked for. */
+static int refuse_us(struct program *program, const char *path,
+		     const char *what)
+{
+	char number[16];
+	char reason[200];
+
+	text_format(number, sizeof(number), "%u", geteuid());
+	text_format(reason, sizeof(reason),
+		    "the wrapper (user %.100s) may not %s",
+		    set.user ? set.user : number, what);
+	return refuse(program, 403, path, reason);
+}
+
 /* Which folder on the way may not be entered. */
 static int refuse_closed(struct program *program, char *path)
 {
@@ -145,8 +160,7 @@ static int refuse_closed(struct program *program, char *path)
 		path[i] = '\0';
 		closed = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0;
 		if (closed)
-			return refuse(program, 403, path,
-				      "the wrapper may not enter this folder");
+			return refuse_us(program, path, "enter this folder");
 		path[i] = '/';
 	}
 	return refuse(program, 403, path, "permission denied");
@@ -588,8 +602,7 @@ static int explain_access(struct program *program)
 		return refuse(program, 403, program->path,
 			      "not executable (chmod +x)");
 	if (faccessat(program->folder, program->local, X_OK, AT_EACCESS) < 0)
-		return refuse(program, 403, program->path,
-			      "the wrapper may not execute it");
+		return refuse_us(program, program->path, "execute it");
 	return explain_script(program, EACCES);
 }
 
