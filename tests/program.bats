@@ -216,12 +216,19 @@ refused() {
 	program www/crlf < <(printf '#!/bin/sh\r\necho\r\n')
 	program www/nobang <<<'echo hello'
 	program www/empty </dev/null
+	program www/bom < <(printf '\xef\xbb\xbf#!/bin/sh\necho\n')
+	# e_machine of another kind: bytes 18 and 19.
+	cp "$CGI_C/world" www/foreign
+	printf '\xf0\xf0' | dd of=www/foreign bs=1 seek=18 conv=notrunc \
+		status=none
 	exec_tells || return 0
 	refused 500 /no/such/interpreter "SCRIPT_FILENAME=$PWD/www/nointerp"
 	refused 500 CR "SCRIPT_FILENAME=$PWD/www/crlf" ||
 		refused 500 carriage "SCRIPT_FILENAME=$PWD/www/crlf"
 	refused 500 '#!' "SCRIPT_FILENAME=$PWD/www/nobang"
 	refused 500 "$PWD/www/empty" "SCRIPT_FILENAME=$PWD/www/empty"
+	refused 500 'byte order mark' "SCRIPT_FILENAME=$PWD/www/bom"
+	refused 500 'another kind of machine' "SCRIPT_FILENAME=$PWD/www/foreign"
 	[ "$(sort -u wrapper.log | grep -c "$PWD/www")" -ge 4 ]
 }
 

@@ -561,6 +561,18 @@ int program_find(struct program *program, struct env *env)
 	return status;
 }
 
+/* What is wrong with a file that does not begin with #!. */
+static const char *explain_binary(const char *line, int error)
+{
+	if (strncmp(line, "\xef\xbb\xbf#!", 5) == 0)
+		return "a UTF-8 byte order mark stands before #!; remove it";
+	if (error != ENOEXEC)
+		return "its loader (ELF interpreter) is missing or unfit";
+	return strncmp(line, "\177ELF", 4) == 0
+		       ? "built for another kind of machine"
+		       : "no program and no #! line";
+}
+
 /* Why the kernel finds an existing script's interpreter missing or unfit. */
 static int explain_script(struct program *program, int error)
 {
@@ -576,10 +588,7 @@ static int explain_script(struct program *program, int error)
 	line[length > 0 ? length : 0] = '\0';
 	if (strncmp(line, "#!", 2) != 0)
 		return refuse(program, 500, program->path,
-			      error == ENOEXEC
-				      ? "no program and no #! line"
-				      : "its loader (ELF interpreter) is "
-					"missing or unfit");
+			      explain_binary(line, error));
 	line[strcspn(line, "\n")] = '\0';
 	if (strchr(line, '\r'))
 		what = "the #! line ends in a carriage return; "
