@@ -72,10 +72,11 @@ internal_error() {
 	[[ $output == *'1 END 3 0'* ]]
 }
 
-@test "a first line that is no header field is a 500 that shows its first bytes" {
+@test "a first line that is no header field is a 500 that shows its first bytes, and what is expected" {
 	wrapper
 	run -0 get "$CGI/nohead"
 	internal_error 'Hello, world'
+	internal_error 'such as Content-Type'
 	program binary <<<$'#!/bin/sh\nprintf "\\001\\002\\377binary"'
 	run -0 get "$PWD/binary"
 	[[ $output == *"STDOUT Status: 500"* ]]

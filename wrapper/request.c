@@ -165,7 +165,9 @@ static void fail_by_head(struct request *request)
 		request->answer.head_have < 60 ? request->answer.head_have : 60;
 
 	text_format(why, sizeof(why),
-		    "%.300s: its output begins with no header field: \"%.*s\"",
+		    "%.300s: its output begins with no header field (such as "
+		    "Content-Type: text/plain, with an empty line before the "
+		    "body): \"%.*s\"",
 		    who(request), (int)shown,
 		    (const char *)request->answer.head);
 	fail(request, 500,
