@@ -297,7 +297,9 @@ static void take_record(struct session *session, const struct record *record)
 static void refuse_garbage(struct session *session)
 {
 	fail(session, OUTCOME_NOT_FASTCGI, "not FastCGI",
-	     "the answer is no record of version 1");
+	     session->records.header[0] == 'H'
+		     ? "this looks like an HTTP server"
+		     : "the answer is no record of version 1");
 }
 
 static void take_records(struct session *session)

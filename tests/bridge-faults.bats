@@ -151,15 +151,19 @@ ok=('params' 'stdin')
 	told 'the connection broke: Connection reset by peer'
 }
 
-@test "something that speaks HTTP: 8" {
+@test "something that speaks HTTP: 8, and told so" {
 	bad 'raw HTTP/1.1 400 Bad Request\n\n'
 	run -8 --separate-stderr url /
-	told 'not FastCGI: the answer is no record of version 1'
+	told 'not FastCGI: this looks like an HTTP server'
+	bad 'raw HTTP/1.1 400 Bad Request\n\n'
+	run -8 --separate-stderr bridge -values
+	told 'not FastCGI: this looks like an HTTP server'
 }
 
 @test "garbage, and garbage after good records: 8" {
 	bad params stdin 'raw \x00\xff\x13\x37'
 	run -8 --separate-stderr url /
+	told 'not FastCGI: the answer is no record of version 1'
 	stop bad
 	bad params stdin 'out Content-Type: text/plain\n\nhello' 'raw garbage'
 	run -8 --separate-stderr url /

@@ -415,6 +415,13 @@ new_worker() {
 	run -0 get "$CGI/hello"
 	alive "$WRAPPER"
 	[ "$(wc -l <wrapper.log)" -eq 5 ]
+	logged 'not a FastCGI 1.0 record, version 255'
+}
+
+@test "HTTP instead of FastCGI is called so in the log, and what nginx must say" {
+	wrapper
+	wire 'raw GET\s/\sHTTP/1.0\r\n\r\n' 'eof'
+	logged 'looks like HTTP, not FastCGI (nginx: fastcgi_pass, not proxy_pass)'
 }
 
 @test "a thousand connections at once are all served" {

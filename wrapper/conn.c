@@ -372,6 +372,16 @@ static size_t take_record(struct conn *conn, const struct record *record)
 	return record->length;
 }
 
+/* What a web server sends that was told to pass on HTTP begins with a method,
+ * that is with a capital letter. */
+static const char *name_stranger(const struct record_reader *reader)
+{
+	return reader->header[0] >= 'A' && reader->header[0] <= 'Z'
+		       ? "this looks like HTTP, not FastCGI (nginx: "
+			 "fastcgi_pass, not proxy_pass), version"
+		       : "not a FastCGI 1.0 record, version";
+}
+
 /* Takes records out of the bytes; returns how many bytes are used. */
 static size_t parse(struct conn *conn, const unsigned char *bytes, size_t n)
 {
@@ -386,7 +396,7 @@ static size_t parse(struct conn *conn, const unsigned char *bytes, size_t n)
 		case RECORD_MORE:
 			return n;
 		case RECORD_BAD:
-			break_off(conn, "not a FastCGI 1.0 record, version",
+			break_off(conn, name_stranger(&conn->reader),
 				  conn->reader.header[0]);
 			return n;
 		case RECORD_PIECE:
