@@ -40,6 +40,23 @@ static int fail(char why[LISTEN_WHY_MAX], const char *what)
 	return -1;
 }
 
+/* What is wrong is most often the folder. */
+static int fail_to_make(char why[LISTEN_WHY_MAX], const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *folder = slash ? path : ".";
+	int length = slash && slash > path ? (int)(slash - path) : 1;
+
+	if (errno != ENOENT && errno != EACCES)
+		return fail(why, "cannot make the socket");
+	text_format(why, LISTEN_WHY_MAX,
+		    errno == ENOENT ? "there is no folder %.*s: make it first"
+				    : "no permission to write to %.*s: start "
+				      "as root, or take another folder",
+		    length, folder);
+	return -1;
+}
+
 bool listen_is_socket(int fd)
 {
 	int on = 0;
@@ -96,7 +113,7 @@ static int clear_stale(const char *path, const struct endpoint *endpoint,
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : fail(why, "cannot look at it");
+		return errno == ENOENT ? 0 : fail_to_make(why, path);
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
 		text_format(why, LISTEN_WHY_MAX,
@@ -130,7 +147,7 @@ static int bind_file(int fd, const struct listen_wish *wish,
 		      listener->endpoint.length);
 	umask(umask_before);
 	if (result < 0)
-		return fail(why, "cannot make the socket");
+		return fail_to_make(why, path);
 	if (lstat(path, &st) < 0) {
 		fail(why, "cannot look at the socket");
 		unlink(path);

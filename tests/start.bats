@@ -115,8 +115,15 @@ fails() {
 	[ -p pipe ]
 }
 
-@test "a folder that is missing or closed is an error that names the path" {
-	fails "$PWD/no/where/sock" -listen "$PWD/no/where/sock"
+@test "a folder that is missing or closed is an error that names the path and the folder" {
+	fails "$PWD/no/where/sock: there is no folder $PWD/no/where:" \
+		-listen "$PWD/no/where/sock"
+	fails 'there is no folder where:' -listen where/sock
+	[ "$(id -u)" -eq 0 ] || return 0
+	mkdir -m 755 shut
+	run -1 setpriv --reuid 61234 --clear-groups "$CGI_FCGI" \
+		-listen "$PWD/shut/sock"
+	[[ $output == *"/shut/sock: no permission to write to $PWD/shut:"* ]]
 }
 
 @test "the socket's file is 0660 from its first moment, or what -mode says" {
