@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -69,6 +70,15 @@ static const char *parse_host(struct addr *addr, const char *text)
 	return parse_port(addr, colon + 1);
 }
 
+/* SCHEME://; a folder whose name ends so is ./SCHEME:/ or unix:SCHEME:/. */
+static bool is_url(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return slash && slash > text && slash[-1] == ':' && slash[1] == '/' &&
+	       *text != '@';
+}
+
 const char *addr_parse(struct addr *addr, const char *text)
 {
 	memset(addr, 0, sizeof(*addr));
@@ -76,6 +86,8 @@ const char *addr_parse(struct addr *addr, const char *text)
 	addr->kind = ADDR_TCP;
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(addr, text + 5);
+	if (is_url(text))
+		return "a URL: give HOST:PORT or a path instead";
 	if (strncmp(text, "tcp:", 4) == 0)
 		return parse_host(addr, text + 4);
 	if (strncmp(text, "tcp6:", 5) == 0) {

@@ -134,10 +134,19 @@ refused() {
 		malformed $option "$long:80" 'too long'
 		malformed $option "/$long" 'too long'
 		malformed $option nothing 'not an address'
+		malformed $option http://127.0.0.1:80/ 'a URL'
+		malformed $option tcp://127.0.0.1:80 'a URL'
 		malformed $option localhost: port
 		malformed $option localhost:65536 port
 		malformed $option unix: empty
 		malformed $option @ empty
+	done
+}
+
+@test "what looks like a URL and can be nothing but a path is one" {
+	local addr
+	for addr in unix://sock ./a://sock /a://sock unix:a://sock @a://sock; do
+		run -7 "$CGI_FCGI" -connect "$addr" -url /
 	done
 }
 
