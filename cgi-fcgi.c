@@ -67,7 +67,9 @@ static bool is_word(const char *word, const char *name)
 struct sides {
 	bool wrapper;
 	bool bridge;
-	const char *unknown; /* the first option that no side has */
+	const char *unknown;	  /* the first option that no side has */
+	const char *wrapper_only; /* the last one that the other has not */
+	const char *bridge_only;
 };
 
 /* Which sides are meant by the options before the first operand. Their values
@@ -78,16 +80,20 @@ static struct sides find_sides(int argc, char **argv)
 	int i;
 
 	for (i = 1; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
-		const struct opt *opt = opt_find(bridge_options, argv[i]);
+		const struct opt *bridge = opt_find(bridge_options, argv[i]);
+		const struct opt *wrapper = opt_find(wrapper_options, argv[i]);
+		const struct opt *opt = bridge ? bridge : wrapper;
 
 		if (strcmp(argv[i], "--") == 0)
 			break;
-		if (!opt)
-			opt = opt_find(wrapper_options, argv[i]);
 		if (!opt && !found.unknown)
 			found.unknown = argv[i];
 		if (!opt)
 			continue;
+		if (!bridge)
+			found.wrapper_only = argv[i];
+		if (!wrapper)
+			found.bridge_only = argv[i];
 		found.wrapper |= strcmp(opt->name, "listen") == 0;
 		found.bridge |= strcmp(opt->name, "connect") == 0 ||
 				strcmp(opt->name, "once") == 0;
@@ -102,20 +108,32 @@ static bool is_passed_a_socket(void)
 	return getenv("LISTEN_FDS") || listen_is_socket(FCGI_LISTENSOCK_FILENO);
 }
 
-static int choose(int argc, char **argv)
+/* file is what -f named, or NULL. */
+static int choose(int argc, char **argv, const char *file)
 {
 	struct sides sides = find_sides(argc, argv);
+	const char *foreign;
 
 	if (sides.wrapper && sides.bridge)
 		opt_usage("-listen and -connect are two sides: choose one");
+	if (!sides.bridge)
+		sides.wrapper |= is_passed_a_socket();
+	foreign = sides.bridge	  ? sides.wrapper_only
+		  : sides.wrapper ? sides.bridge_only
+				  : NULL;
+	if (foreign)
+		opt_usage("%s belongs to the %s", foreign,
+			  sides.bridge ? "wrapper (-listen)"
+				       : "bridge (-connect)");
 	if (sides.bridge)
 		return bridge_main(argc, argv);
-	if (sides.wrapper || is_passed_a_socket())
+	if (sides.wrapper)
 		return wrapper_main(argc, argv);
 	if (sides.unknown)
 		opt_usage("%s: unknown option", sides.unknown);
-	opt_usage("neither -listen nor -connect is given, and no listening "
-		  "socket was passed");
+	opt_usage("%s%sneither -listen nor -connect is given, and no listening "
+		  "socket was passed",
+		  file ? file : "", file ? ": " : "");
 }
 
 static const char *base_name(const char *path)
@@ -128,20 +146,22 @@ static const char *base_name(const char *path)
 int main(int argc, char **argv)
 {
 	static const char version[] = "cgi-fcgi " VERSION "\n";
+	const char *file = NULL;
 
 	fds_open_standard();
 	if (argc > 0 && strcmp(base_name(argv[0]), "fcgiwrap") == 0) {
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);
 	}
-	if (argc > 1 && is_word(argv[1], "help"))
+	if (argc > 1 && (is_word(argv[1], "help") || is_word(argv[1], "h")))
 		return print_help();
 	if (argc > 1 && is_word(argv[1], "version"))
 		return print(version, sizeof(version) - 1);
 	if (argc > 1 && is_word(argv[1], "f")) {
 		if (argc < 3)
 			opt_usage("-f needs FILE");
-		argv = argfile_read(argv[2], argv[0], &argc);
+		file = argv[2];
+		argv = argfile_read(file, argv[0], &argc);
 	}
-	return choose(argc, argv);
+	return choose(argc, argv, file);
 }

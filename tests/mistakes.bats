@@ -162,6 +162,21 @@ refused() {
 	[[ ${lines[0]} == *"$PWD"*directory* ]]
 }
 
+@test "an option of the other side is a usage error that says whose it is" {
+	refused 2 '-url belongs to the bridge (-connect)' -url /
+	refused 2 '--fail belongs to the bridge (-connect)' --fail
+	run -2 "$CGI_FCGI" -connect "$SOCK" -url -max -max=3
+	[[ ${lines[0]} == *'-max=3 belongs to the wrapper (-listen)' ]]
+	run -2 "$CGI_FCGI" -once -verbose /bin/true
+	[[ ${lines[0]} == *'-verbose belongs to the wrapper (-listen)' ]]
+}
+
+@test "-f with a file that chooses no side is a usage error that names the file" {
+	echo '# -listen sock' >file
+	run -2 "$CGI_FCGI" -f file
+	[[ ${lines[0]} == 'cgi-fcgi: file: neither -listen nor -connect '* ]]
+}
+
 @test "a full disk under -help and -version is an error" {
 	local option
 	for option in -help -version; do

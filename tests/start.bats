@@ -24,10 +24,13 @@ fails() {
 	[[ $stderr == *"$word"* ]]
 }
 
-@test "-help and -version print to stdout and exit 0" {
-	run -0 --separate-stderr "$CGI_FCGI" -help
-	[[ $output == *-listen* ]]
-	[ -z "$stderr" ]
+@test "-help, or -h, and -version print to stdout and exit 0" {
+	local option
+	for option in -help -h; do
+		run -0 --separate-stderr "$CGI_FCGI" $option
+		[[ $output == *-listen* ]]
+		[ -z "$stderr" ]
+	done
 	run -0 --separate-stderr "$CGI_FCGI" --version
 	[[ $output == *cgi-fcgi* ]]
 	[ -z "$stderr" ]
