@@ -51,6 +51,7 @@ refused() {
 	refused 2 '-as-owner 0' -as-owner 0
 	refused 2 '-verbose takes no value' -verbose=1
 	refused 2 '-max needs' -max
+	refused 2 '-status status: a path begins with /' -status status
 }
 
 @test "an address in FCGI_WEB_SERVER_ADDRS that is none is an error that names it" {

@@ -264,6 +264,8 @@ static void check_settings(void)
 		    !is_restricted())
 			refuse_open_tcp(set.listen.word[i]);
 	}
+	if (set.status && *set.status != '/')
+		opt_usage("-status %s: a path begins with /", set.status);
 	if (set.program && (set.root || set.allow.count || set.handlers))
 		opt_usage("PROGRAM is run whatever the request names: -root, "
 			  "-allow and -handler cannot go with it");
