@@ -360,15 +360,19 @@ static void reply(const struct outcome *outcome)
 static int tell(const struct outcome *outcome)
 {
 	struct pollfd one = {.fd = STDERR_FILENO, .events = POLLOUT};
+	const char *hint = "";
 
 	if (!outcome->text[0])
 		return outcome->status;
+	if (wish.once && outcome->status >= OUTCOME_NOTHING_CAME &&
+	    outcome->status <= OUTCOME_RECEIVING)
+		hint = ": is it a FastCGI application? A CGI program is none";
 	/* A stderr that nobody reads must not keep us. */
 	if (poll(&one, 1, 0) > 0) {
 		/* php-fpm ends its messages without a line end. */
 		if (outcome->midline)
 			text_write(STDERR_FILENO, "\n", 1);
-		note("%s: %s", wish.name, outcome->text);
+		note("%s: %s%s", wish.name, outcome->text, hint);
 	}
 	if (wish.cgi && !outcome->answered)
 		reply(outcome);

@@ -279,6 +279,7 @@ starting() {
 	[ "$stderr" = "cgi-fcgi: $PWD/nothing: start: $PWD/nothing: cannot be run: No such file or directory" ]
 	run --separate-stderr starting -once -url / /bin/true
 	[ "$status" -eq 52 ] || [ "$status" -eq 55 ] || [ "$status" -eq 56 ]
+	[[ $stderr == *': is it a FastCGI application? A CGI program is none' ]]
 }
 
 @test "usage errors: no APP, no number, too many words" {
