@@ -322,6 +322,11 @@ static void request(const struct addr *addr, struct patience *patience,
 {
 	struct params params = {.list = NULL};
 
+	/* Somebody at a terminal, who will see little or nothing. */
+	if (!wish.url && !wish.cgi && !wish.env.count &&
+	    !getenv("REQUEST_METHOD") && isatty(STDOUT_FILENO))
+		note("%s: no request in the environment: -url PATH makes one",
+		     wish.name);
 	ask_fill(&params);
 	ask(addr, &params, patience, app, outcome);
 	params_free(&params);

@@ -278,6 +278,25 @@ old_kernel() {
 	[ "$(cat count)" -eq 100000 ]
 }
 
+@test "at a terminal, where the environment is no request, a line says what makes one" {
+	app
+	on_terminal() {
+		script -qec "env -i $1 '$CGI_FCGI' -connect '$SOCK' $2" \
+			/dev/null </dev/null 3>&-
+	}
+	hint='no request in the environment: -url PATH makes one'
+	run on_terminal '' ''
+	[[ $output == *"cgi-fcgi: $SOCK: $hint"* ]]
+	local words
+	for words in ' -url /' 'REQUEST_METHOD=GET ' 'GATEWAY_INTERFACE=CGI/1.1 ' \
+		' -env DO=env' ' -values'; do
+		run on_terminal "${words% *}" "${words#* }"
+		[[ $output != *"$hint"* ]] || return
+	done
+	run -0 --separate-stderr env -i "$CGI_FCGI" -connect "$SOCK"
+	[ -z "$stderr" ]
+}
+
 @test "a chunked request has its body taken in first and sent with its length" {
 	app
 	head -c 300000 /dev/urandom >sent
