@@ -52,7 +52,7 @@ static int print_help(void)
 		"\ncgi-fcgi -f FILE    the words of FILE are the arguments\n"
 		"cgi-fcgi -help | -version\n\n"
 		"ADDR: /PATH, unix:PATH, @NAME, HOST:PORT, [V6]:PORT or "
-		":PORT\nAll of it: man cgi-fcgi\n");
+		":PORT\nWhat each option does: man cgi-fcgi\n");
 	return print(text, used);
 }
 

@@ -10,7 +10,8 @@
 #include "log.h"
 #include "text.h"
 
-#define SECONDS_MAX 1000000000L
+#define SECONDS_MAX  1000000000L
+#define HELP_COLUMNS 79
 
 void opt_usage(const char *format, ...)
 {
@@ -165,17 +166,46 @@ int opt_parse(const struct opt *table, void *settings, int argc, char **argv)
 	return i;
 }
 
+static size_t put_name(const struct opt *opt, char *text, size_t size)
+{
+	return text_format(text, size, "  -%s%s%s", opt->name,
+			   opt->arg ? " " : "", opt->arg ? opt->arg : "");
+}
+
+/* Those that say nothing of themselves, as many in a line as fit. */
+static size_t put_bare(const struct opt *table, char *text, size_t size)
+{
+	size_t line = 0;
+	size_t used = 0;
+	size_t length;
+
+	for (; table->name; table++) {
+		if (table->help)
+			continue;
+		length = put_name(table, text + used, size - used);
+		if (used - line + length > HELP_COLUMNS) {
+			text[used++] = '\n';
+			line = used;
+			length = put_name(table, text + used, size - used);
+		}
+		used += length;
+	}
+	text[used++] = '\n';
+	return used;
+}
+
 size_t opt_help(const struct opt *table, char *text, size_t size)
 {
+	const struct opt *opt;
 	size_t used = 0;
 	char left[64];
 
-	for (; table->name; table++) {
-		text_format(left, sizeof(left), "-%s%s%s", table->name,
-			    table->arg ? " " : "",
-			    table->arg ? table->arg : "");
-		used += text_format(text + used, size - used, "  %-24s %s\n",
-				    left, table->help);
+	for (opt = table; opt->name; opt++) {
+		if (!opt->help)
+			continue;
+		put_name(opt, left, sizeof(left));
+		used += text_format(text + used, size - used, "%-25s %s\n",
+				    left, opt->help);
 	}
-	return used;
+	return used + put_bare(table, text + used, size - used);
 }

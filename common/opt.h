@@ -20,7 +20,7 @@ enum opt_kind {
 struct opt {
 	const char *name; /* without its dash; NULL ends a table */
 	const char *arg;  /* what -help calls the value; NULL: takes none */
-	const char *help; /* one short line */
+	const char *help; /* one short line; NULL: -help shows its name alone */
 	enum opt_kind kind;
 	size_t at; /* offset of the field in the settings */
 	long min, max;
@@ -43,7 +43,8 @@ const struct opt *opt_find(const struct opt *table, const char *word);
  */
 int opt_parse(const struct opt *table, void *settings, int argc, char **argv);
 
-/* Writes the table to text, a line an option; returns how many bytes. */
+/* Writes the table to text, a line an option, and those without help together
+ * behind them; returns how many bytes. */
 size_t opt_help(const struct opt *table, char *text, size_t size);
 
 /* Says what is wrong with the command line, points to -help and ends the

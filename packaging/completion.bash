@@ -2,6 +2,6 @@
 _cgi_fcgi() {
 	local word=${COMP_WORDS[COMP_CWORD]}
 	[[ $word != -* ]] || mapfile -t COMPREPLY < <(compgen -W "$("$1" -help |
-		sed -n 's/^  \(-[a-z-]*\) .*/\1/p' | sort -u)" -- "$word")
+		grep -oE '  -[a-z-]+' | sort -u)" -- "$word")
 }
 complete -o default -F _cgi_fcgi cgi-fcgi
