@@ -20,6 +20,8 @@ BIN      ?= cgi-fcgi
 TEMPLATE     = $(dir $(BIN))preload/template.so
 TEMPLATE_CC ?= cc
 COMPLETION   = $(PREFIX)/share/bash-completion/completions/cgi-fcgi
+# Debian's own packages have vendor-completions there.
+ZSH         ?= $(PREFIX)/share/zsh/site-functions
 PRELUDES     = preload/CgiFcgiTemplate.pm preload/template.py
 
 SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
@@ -63,6 +65,7 @@ install: all
 	install -Dm644 -t $(DESTDIR)$(PREFIX)/lib/cgi-fcgi $(TEMPLATE) $(PRELUDES)
 	install -Dm644 cgi-fcgi.1 $(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1
 	install -Dm644 packaging/completion.bash $(DESTDIR)$(COMPLETION)
+	install -Dm644 packaging/completion.zsh $(DESTDIR)$(ZSH)/_cgi-fcgi
 	[ -z '$(UNITS)' ] || { cd examples/systemd && for unit in cgi-fcgi.*; do \
 		install -d $(DESTDIR)$(PREFIX)/lib/systemd/system && \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|' $$unit \
@@ -73,7 +76,7 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/cgi-fcgi \
 		$(DESTDIR)$(PREFIX)/share/man/man1/cgi-fcgi.1 \
-		$(DESTDIR)$(COMPLETION)
+		$(DESTDIR)$(COMPLETION) $(DESTDIR)$(ZSH)/_cgi-fcgi
 	rm -rf $(DESTDIR)$(PREFIX)/lib/cgi-fcgi
 	rm -f $(DESTDIR)$(PREFIX)/lib/systemd/system/cgi-fcgi.*
 	f=$(DESTDIR)$(PREFIX)/sbin/fcgiwrap; \

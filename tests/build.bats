@@ -52,7 +52,7 @@ build() {
 	get "$CGI/hello" | grep -q hello
 }
 
-@test "make install puts binary, manual page, completion and, if asked, fcgiwrap's name below DESTDIR, uninstall takes them away" {
+@test "make install puts binary, manual page, completions and, if asked, fcgiwrap's name below DESTDIR, uninstall takes them away" {
 	build gcc CC=gcc CFLAGS='-Os -Werror'
 	local made=(make -s -C "$REPO" "B=$BATS_FILE_TMPDIR/gcc" "BIN=$BIN"
 		CC=gcc CFLAGS='-Os -Werror' PREFIX=/usr "DESTDIR=$PWD/root")
@@ -63,12 +63,13 @@ root/usr/lib/cgi-fcgi/CgiFcgiTemplate.pm
 root/usr/lib/cgi-fcgi/template.py
 root/usr/lib/cgi-fcgi/template.so
 root/usr/share/bash-completion/completions/cgi-fcgi
-root/usr/share/man/man1/cgi-fcgi.1" ]
+root/usr/share/man/man1/cgi-fcgi.1
+root/usr/share/zsh/site-functions/_cgi-fcgi" ]
 	root/usr/bin/cgi-fcgi -version
 	"${made[@]}" install FCGIWRAP=1
 	root/usr/sbin/fcgiwrap -h
 	"${made[@]}" uninstall
-	[ -z "$(find root -name 'cgi-fcgi*')" ]
+	[ -z "$(find root -name '*cgi-fcgi*')" ]
 	[ -z "$(find root -type l)" ]
 }
 

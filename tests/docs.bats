@@ -78,3 +78,22 @@ described() {
 	_cgi_fcgi "$CGI_FCGI"
 	[ -z "${COMPREPLY[*]}" ]
 }
+
+@test "zsh completes options and files" {
+	mkdir functions
+	cp "$REPO/packaging/completion.zsh" functions/_cgi-fcgi
+	cat >session <<-'END'
+		zmodload zsh/zpty
+		zpty shell zsh -f -i
+		zpty -w shell 'fpath=(functions $fpath)'
+		zpty -w shell 'autoload -U compinit; compinit -u -D'
+		zpty -w shell 'said() { if [[ $1 == -help ]]; then "$CGI_FCGI" -help; else print -r "<$*>"; fi }'
+		zpty -w shell 'compdef _cgi-fcgi said'
+		zpty -w shell $'said -listen func\t -tim\t'
+		zpty -w shell exit
+		zpty -r shell output '*<-*>*'
+		print -r -- "$output"
+	END
+	run -0 timeout 60 zsh -f session
+	[[ $output == *'<-listen functions -timeout>'* ]]
+}

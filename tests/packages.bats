@@ -41,7 +41,9 @@ version() {
 	dpkg-deb -x ../cgi-fcgi_*.deb unpacked
 	for file in bin/cgi-fcgi lib/cgi-fcgi/template.so lib/cgi-fcgi/template.py \
 		lib/cgi-fcgi/CgiFcgiTemplate.pm share/man/man1/cgi-fcgi.1.gz \
-		share/doc/cgi-fcgi/README.md.gz; do
+		share/doc/cgi-fcgi/README.md.gz \
+		share/bash-completion/completions/cgi-fcgi \
+		share/zsh/vendor-completions/_cgi-fcgi; do
 		[ -s "unpacked/usr/$file" ]
 	done
 	[ -s unpacked/lib/systemd/system/cgi-fcgi.service ]
@@ -67,6 +69,7 @@ version() {
 		_fcgiwrap'
 	[ -x root/usr/bin/cgi-fcgi ]
 	[ -s root/usr/share/man/man1/cgi-fcgi.1 ]
+	[ -s root/usr/share/zsh/site-functions/_cgi-fcgi ]
 	[ "$(readlink link/usr/sbin/fcgiwrap)" = ../bin/cgi-fcgi ]
 }
 
