@@ -212,6 +212,32 @@ same() {
 	each check $SERVERS
 }
 
+@test "gitweb and cgit without the slash at the end lead to it" {
+	check() {
+		local name
+		for name in gitweb cgit; do
+			expect 200 "/$name" -L -H 'Host: example.org' \
+				--connect-to "::127.0.0.1:${URL##*:}"
+			grep -q 'A repository\|/cgit/repo/' body
+		done
+	}
+	# h2o has hosts of their own for them.
+	# shellcheck disable=SC2086
+	each check ${SERVERS/h2o /}
+}
+
+@test "-status: the counters and the ping are there behind every server" {
+	check() {
+		expect 200 /cgi-status
+		grep -q '^requests' body
+		# All that follows is the counters' page there.
+		[ "$SERVER" != h2o ] || return 0
+		expect 200 /cgi-status/ping
+		body_is pong
+	}
+	each check $SERVERS
+}
+
 @test "fossil: its pages are the same behind every server" {
 	check() {
 		same /cgi-bin/fossil.cgi/timeline
