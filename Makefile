@@ -38,9 +38,10 @@ $(BIN): $(OBJ)
 	$(CC) $(CFLAGS) $(LDSIZE) $(LDFLAGS) -o $@ $(OBJ)
 
 # Loaded into programs (-preload): by the system's own C library, not by ours.
+# Few segments: each costs every request's fork.
 $(TEMPLATE): preload/template.c common/template.h $(B)/flags
 	@mkdir -p $(@D)
-	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -Wl,-z,now -o $@ $<
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -Wl,-z,now $(LDSIZE) -o $@ $<
 	[ $(@D) -ef preload ] || cp $(PRELUDES) $(@D)
 
 $(B)/%.o: %.c $(B)/flags

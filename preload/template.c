@@ -60,6 +60,7 @@ int cgi_fcgi_files = -1;
 
 static int channel = -1;
 static int taken = -1; /* the child says so */
+static bool later; /* a prelude is run, which calls cgi_fcgi_wait */
 static main_function *real_main;
 static struct timespec begun;
 
@@ -222,9 +223,9 @@ static void set_environment(char *text, size_t length)
 	if (!list)
 		give_up("environment");
 	count = 0;
-	/* perl frees them one by one. */
+	/* Interpreters that have begun may free them one by one. */
 	for (i = 0; i < length; i += strlen(text + i) + 1)
-		list[count++] = strdup(text + i);
+		list[count++] = later ? strdup(text + i) : text + i;
 	list[count] = NULL;
 	environ = list;
 	cgi_fcgi_env = text;
@@ -281,22 +282,21 @@ static void enter_world(int fds[TEMPLATE_FDS])
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void take_request(void)
+static void take_request(struct template_request *request)
 {
-	static struct template_request request;
 	const uint64_t one = 1;
 	int fds[TEMPLATE_FDS];
 	size_t length;
 
 	do
-		length = receive(&request, fds);
+		length = receive(request, fds);
 	while (length == 0);
 	/* From here on the template makes the next one. */
 	if (write(taken, &one, sizeof(one)) != (ssize_t)sizeof(one))
 		_exit(1);
 	close(taken);
 	close(channel);
-	set_environment(request.env,
+	set_environment(request->env,
 			length - offsetof(struct template_request, env));
 	enter_world(fds);
 }
@@ -331,7 +331,11 @@ static void wait_for_child(int ended)
 void cgi_fcgi_wait(void)
 {
 	int changes = watch_files();
+	/* Pages that nobody has touched cost a fork nothing. */
+	struct template_request *request = malloc(sizeof(*request));
 
+	if (!request)
+		give_up("memory");
 	refuse_threads();
 	note_files();
 	taken = eventfd(0, EFD_CLOEXEC);
@@ -346,7 +350,7 @@ void cgi_fcgi_wait(void)
 		if (pid == 0) {
 			if (changes >= 0)
 				close(changes);
-			take_request();
+			take_request(request);
 			return;
 		}
 		if (announce(pid, changes) < 0)
@@ -376,15 +380,14 @@ static void open_channel(void)
 static int template_main(int argc, char **argv, char **envp)
 {
 	const char *mode = getenv(TEMPLATE_VARIABLE);
-	bool later = mode && strcmp(mode, TEMPLATE_LATER) == 0;
 
+	later = mode && strcmp(mode, TEMPLATE_LATER) == 0;
 	/* What it starts itself is nothing of ours. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_BIND_NOW");
 	unsetenv(TEMPLATE_VARIABLE);
 	open_channel();
 	if (later) {
-		/* A prelude is run, which calls cgi_fcgi_wait. */
 		cgi_fcgi_files = memfd_create("files", MFD_CLOEXEC);
 		return real_main(argc, argv, envp);
 	}

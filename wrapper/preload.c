@@ -134,7 +134,6 @@ static ssize_t receive(struct template *template)
 		n = 0;
 	if (n > 0) {
 		template->ready = pid;
-		template->served = true;
 		timer_stop(&template->patience);
 	}
 	take_descriptors(template, &message, n > 0);
@@ -150,23 +149,34 @@ static void close_channel(struct template *template)
 		fail(template, "it ended before it was ready");
 }
 
+static bool is_no_failure(ssize_t n)
+{
+	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* It is ready for the first time. From now on who asks looks: to be told of
+ * each child would cost a turn of the loop. */
 static void channel_ready(struct watch *watch, unsigned events)
 {
 	struct template *template = LOOP_OWNER(watch, struct template, channel);
-	ssize_t n = 1;
+	ssize_t n = receive(template);
 
 	(void)events;
-	if (!template->ready)
-		n = receive(template);
-	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
-		return;
-	close_channel(template);
+	if (n > 0) {
+		template->served = true;
+		loop_remove(watch);
+	} else if (!is_no_failure(n)) {
+		close_channel(template);
+	}
 }
 
 static void patience_is_over(struct timer *timer)
 {
-	fail(LOOP_OWNER(timer, struct template, patience),
-	     "it does not get ready");
+	struct template *template =
+		LOOP_OWNER(timer, struct template, patience);
+
+	if (receive(template) <= 0)
+		fail(template, "it does not get ready");
 }
 
 /* A process that nobody has asked for has ended. */
@@ -393,16 +403,21 @@ int preload_init(void)
 static bool wait_for_child(struct template *template)
 {
 	struct pollfd one = {.fd = template->channel.fd, .events = POLLIN};
-	int n;
+	bool late = template->patience.next;
+	ssize_t n;
 
-	if (!template->ready && template->served && !template->patience.next) {
-		n = poll(&one, 1, READY_MS);
-		if (n == 0)
-			timer_start(&patience, &template->patience);
-		else if (n > 0 && receive(template) <= 0)
-			shut(template);
-	}
-	return template->ready != 0;
+	if (template->ready || !template->served)
+		return template->ready != 0;
+	n = receive(template);
+	if (n < 0 && errno == EAGAIN && !late && poll(&one, 1, READY_MS) > 0)
+		n = receive(template);
+	if (n > 0)
+		return true;
+	if (!is_no_failure(n))
+		shut(template);
+	else if (!late)
+		timer_start(&patience, &template->patience);
+	return false;
 }
 
 /* Returns the length of the message, or 0 if it is too long. */
