@@ -60,7 +60,7 @@ int cgi_fcgi_files = -1;
 
 static int channel = -1;
 static int taken = -1; /* the child says so */
-static bool later; /* a prelude is run, which calls cgi_fcgi_wait */
+static bool later;     /* a prelude is run, which calls cgi_fcgi_wait */
 static main_function *real_main;
 static struct timespec begun;
 
