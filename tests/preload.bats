@@ -225,6 +225,34 @@ childless() {
 	done
 }
 
+@test "with -preload-max and -preload-time a program is loaded anew after so many requests, or so long" {
+	program it.pl <<-'END'
+		#!/usr/bin/perl
+		my $loaded; BEGIN { $loaded = "$$ " . (stat '/proc/self')[10] }
+		print "A: b\n\n", "loaded $loaded";
+	END
+	# loads: each loading that has answered so far, once
+	loads() { grep -oh 'loaded [0-9 ]*' answers | uniq | wc -l; }
+	serve -preload-max 3
+	warm "$PWD/it.pl"
+	for i in 1 2 3 4; do
+		forked "$PWD/it.pl" || warm "$PWD/it.pl"
+		echo "$output" >>answers
+	done
+	[ "$(loads)" -eq 2 ]
+	stop_wrapper
+	: >answers
+	serve -preload-time 0.5
+	warm "$PWD/it.pl"
+	echo "$output" >>answers
+	renewed() {
+		warm "$PWD/it.pl"
+		echo "$output" >>answers
+		[ "$(loads)" -ge 2 ]
+	}
+	wait_for renewed
+}
+
 @test "random numbers, the time and the data of a script are each request's own" {
 	program it.pl <<-'END'
 		#!/usr/bin/perl

@@ -37,7 +37,9 @@ struct template
 	pid_t pid;
 	pid_t ready; /* its child that waits for a request */
 	int changes; /* becomes readable when a file that it loaded changes */
+	int64_t made_ms;
 	long asked;
+	long given;  /* requests, since it was made */
 	bool ended;  /* its process */
 	bool served; /* has been ready at least once */
 	bool failed; /* not to be tried again before the program changes */
@@ -289,6 +291,14 @@ static bool has_changed(struct template *template,
 	return true;
 }
 
+/* Whether it has done what it was made for. */
+static bool is_worn(const struct template *template)
+{
+	return (set.preload_max && template->given >= set.preload_max) ||
+	       (set.preload_ms &&
+		loop_now() - template->made_ms >= set.preload_ms);
+}
+
 /* What constructors, BEGIN blocks and imports see. */
 static void fill_environment(char *list[ENV_WORDS], bool later)
 {
@@ -351,6 +361,8 @@ static void start_template(struct template *template, struct program *program,
 	close(ends[1]);
 	template->channel.fd = ends[0];
 	template->served = template->ended = false;
+	template->made_ms = loop_now();
+	template->given = 0;
 	timer_start(&patience, &template->patience);
 	if (result == 0)
 		put_status(template);
@@ -484,7 +496,7 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 	template = find(program->path);
 	if (!template)
 		return 0;
-	if (has_changed(template, program))
+	if (has_changed(template, program) || is_worn(template))
 		shut(template);
 	if (template->channel.fd < 0) {
 		if (!template->failed && ++template->asked >= OFTEN)
@@ -499,6 +511,7 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 		return 0;
 	case 1:
 		template->ready = 0;
+		template->given++;
 		shared->preloaded++;
 		return pid;
 	default:

@@ -61,6 +61,8 @@ struct settings {
 	struct rlimit files; /* RLIMIT_NOFILE as it was given to us */
 
 	struct words preload; /* resolved, or "all" */
+	long preload_max;     /* requests of one template; 0: no end */
+	long preload_ms;      /* its life; 0: no end */
 	struct words env;     /* NAME=VALUE */
 	bool fcgiwrap;	      /* its habits: own environment, FCGI_CHDIR */
 	enum stderr_mode stderr_mode;
