@@ -8,32 +8,57 @@ setup() {
 	HALL=$PWD
 }
 
-@test "the run scripts of s6 and runit serve, and end on TERM" {
-	local name
+# again NAME: it has begun to listen twice.
+again() {
+	[ "$(grep -c 'listening on' "$BATS_TEST_TMPDIR/$1.log")" -eq 2 ]
+}
+
+@test "s6 and runit run it by their scripts, run it again when it dies, and end it" {
+	local name pid
+	declare -A supervise=([s6]=s6-supervise [runit]=runsv)
+	declare -A end=([s6]='s6-svc -dx' [runit]='sv exit')
 	for name in s6 runit; do
-		example $name/run >run
-		chmod 755 run
-		start $name ./run
-		wait_for listens "$SOCK"
-		"$CGI_FCGI" -connect "$SOCK" -url "$CGI/hello" -fail
-		stop $name
-		[ "$STATUS" -eq 0 ]
+		mkdir $name
+		example $name/run >$name/run
+		chmod 755 $name/run
+		start $name ${supervise[$name]} "$PWD/$name"
+		"$CGI_FCGI" -connect "$SOCK" -retry 10 -url "$CGI/hello" -fail
+		kill -9 "$(children_of $PID)"
+		wait_for again "$name"
+		"$CGI_FCGI" -connect "$SOCK" -retry 10 -url "$CGI/hello" -fail
+		pid=$(children_of $PID)
+		# A command and its words.
+		# shellcheck disable=SC2086
+		${end[$name]} "$PWD/$name"
+		wait_for gone "$pid"
+		ended $name
 		# Its user may not remove it from this folder.
 		rm -f "$SOCK"
 	done
 }
 
-@test "OpenRC's script is one, and its command starts" {
-	sh -n "$REPO/examples/openrc/cgi-fcgi"
-	example openrc/cgi-fcgi >service
-	# shellcheck disable=SC1091
-	. ./service
-	# Words of a list.
-	# shellcheck disable=SC2086,SC2154
-	start openrc "$command" $command_args
-	wait_for listens "$SOCK"
-	stop openrc
-	[ "$STATUS" -eq 0 ]
+@test "OpenRC starts it by its script, and stops it" {
+	example openrc/cgi-fcgi >cgi-fcgi
+	chmod 755 cgi-fcgi
+	# OpenRC serves where it has booted, or believes so.
+	cat >boot <<-'END'
+		set -eu
+		mount -t tmpfs none /run
+		cd /run
+		mkdir openrc
+		cd openrc
+		mkdir daemons exclusive options started starting stopping tmp
+		touch softlevel
+		cd "$HALL"
+		./cgi-fcgi --nodeps start
+		"$CGI_FCGI" -connect "$SOCK" -retry 10 -url "$CGI/hello" -fail
+		./cgi-fcgi --nodeps status
+		./cgi-fcgi --nodeps stop
+		! "$CGI_FCGI" -connect "$SOCK" -url "$CGI/hello"
+	END
+	export HALL CGI_FCGI SOCK CGI
+	run -0 unshare -m --propagation private sh boot
+	[[ $output == *hello*'status: started'* ]]
 }
 
 @test "PHP behind lighttpd's mod_cgi, by the bridge and php-fpm, and a 502 page when it is down" {
