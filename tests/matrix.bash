@@ -19,6 +19,7 @@ example() {
 	sed -e "s|8080|$PORT|g" \
 		-e "s|/run/cgi-fcgi.sock|$HALL/sock|g" \
 		-e "s|/run/lighttpd/|$HALL/lighttpd/|g" \
+		-e "s|/run/haproxy/|$HALL/|g" \
 		-e "s|/var/log/lighttpd/|$HALL/lighttpd/|g" \
 		-e "s|/usr/lib/cgi-bin|$HALL/cgi-bin|g" \
 		-e "s|root /usr/lib\$|root $HALL|" \

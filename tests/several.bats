@@ -148,6 +148,37 @@ shares_and_survives() {
 	answered node1 node2 node3
 }
 
+haproxy_with_two() {
+	machines haproxy/several.cfg >whole.cfg
+	sed '/server three/d' whole.cfg >haproxy.cfg
+	# With a master, which is what is told to reload.
+	server haproxy haproxy -W -db -f haproxy.cfg
+}
+
+@test "a machine is added by a line and a reload in mid-load: it has its share" {
+	local i loading
+	for i in 1 2; do node $i; done
+	try_ports haproxy_with_two
+	load_of 40
+	[ ! -e lost ]
+	answered node1 node2
+	load_of 300 &
+	loading=$!
+	wait_for [ -e load.40 ]
+	node 3
+	cp whole.cfg haproxy.cfg
+	kill -USR2 "$(cat haproxy.pid)"
+	wait $loading
+	# HAProxy 2.6's old process may give up a FastCGI connection in use.
+	touch lost
+	[ "$(wc -l <lost)" -le 8 ]
+	[ $(($(sort -u load | wc -l) + $(wc -l <lost))) -eq 300 ]
+	answered node1 node2 node3
+	rm lost
+	load_of 60
+	[ ! -e lost ]
+}
+
 # in_space NAME COMMAND...: in the network of that machine.
 in_space() {
 	local name=$1
