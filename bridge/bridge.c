@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,14 +59,10 @@ static const char *set_role(void *settings, const char *value)
 {
 	struct wish *w = settings;
 
-	if (strcmp(value, "responder") == 0)
-		w->role = FCGI_RESPONDER;
-	else if (strcmp(value, "authorizer") == 0)
-		w->role = FCGI_AUTHORIZER;
-	else if (strcmp(value, "filter") == 0)
-		w->role = FCGI_FILTER;
-	else
-		return "not responder, authorizer or filter";
+	w->role = FCGI_RESPONDER;
+	while (strcasecmp(value, record_role_name(w->role)) != 0)
+		if (w->role++ == FCGI_FILTER)
+			return "not responder, authorizer or filter";
 	return NULL;
 }
 

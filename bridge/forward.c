@@ -494,17 +494,11 @@ static void run(struct session *session)
 
 static void refused(struct session *session)
 {
-	static const char *const names[] = {
-		[FCGI_CANT_MPX_CONN] = "FCGI_CANT_MPX_CONN: it takes one "
-				       "request on a connection",
-		[FCGI_OVERLOADED] = "FCGI_OVERLOADED: it has too much to do",
-		[FCGI_UNKNOWN_ROLE] = "FCGI_UNKNOWN_ROLE: it does not know "
-				      "this -role",
-	};
 	unsigned status = session->protocol_status;
+	const char *text = record_status_text(status);
 
-	if (status < sizeof(names) / sizeof(names[0]))
-		fail(session, OUTCOME_REFUSED, "refused", names[status]);
+	if (text)
+		fail(session, OUTCOME_REFUSED, "refused", text);
 	else
 		outcome_fail(session->outcome, OUTCOME_REFUSED,
 			     "refused: protocolStatus %u", status);

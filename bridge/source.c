@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "temporary.h"
 #include "text.h"
 #include "wish.h"
 
@@ -23,21 +24,8 @@
 static int open_temporary(void)
 {
 	const char *folder = getenv("TMPDIR");
-	char path[4096];
-	int fd;
 
-	if (!folder || !*folder)
-		folder = "/tmp";
-	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-	if (fd >= 0 ||
-	    (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	/* This file system makes no file without a name. */
-	text_format(path, sizeof(path), "%s/cgi-fcgi.XXXXXX", folder);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
+	return temporary_open(folder && *folder ? folder : "/tmp");
 }
 
 /* Reads when there is something to read; -1 with ETIME when time is over. */
@@ -61,21 +49,6 @@ static ssize_t read_in_time(int fd, void *bytes, size_t n,
 	return got;
 }
 
-static int write_all(int fd, const char *bytes, size_t n)
-{
-	while (n > 0) {
-		ssize_t written = write(fd, bytes, n);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return -1;
-		bytes += written;
-		n -= (size_t)written;
-	}
-	return 0;
-}
-
 /* Copies from to its end into to; returns the number of bytes, or -1. */
 static int64_t copy(int from, int to, struct patience patience)
 {
@@ -84,7 +57,7 @@ static int64_t copy(int from, int to, struct patience patience)
 	ssize_t n;
 
 	while ((n = read_in_time(from, block, sizeof(block), &patience)) > 0) {
-		if (write_all(to, block, (size_t)n) < 0)
+		if (text_write(to, block, (size_t)n) < 0)
 			return -1;
 		total += n;
 		patience_moved(&patience);

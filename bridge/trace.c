@@ -13,26 +13,6 @@
 
 #define PRINT_MAX 100 /* of one call of print */
 
-static const char *role_name(unsigned role)
-{
-	static const char *const names[] = {"?", "responder", "authorizer",
-					    "filter"};
-
-	return names[role < sizeof(names) / sizeof(names[0]) ? role : 0];
-}
-
-static const char *protocol_name(unsigned status)
-{
-	static const char *const names[] = {
-		"FCGI_REQUEST_COMPLETE",
-		"FCGI_CANT_MPX_CONN",
-		"FCGI_OVERLOADED",
-		"FCGI_UNKNOWN_ROLE",
-	};
-
-	return status < sizeof(names) / sizeof(names[0]) ? names[status] : "?";
-}
-
 static void flush(struct trace *trace)
 {
 	/* When nobody reads it there is nobody to tell. */
@@ -106,17 +86,20 @@ static void print_head(struct trace *trace, const struct record *record)
 static void print_body(struct trace *trace, const struct record *record)
 {
 	const unsigned char *b = record->bytes;
+	const char *status;
 
-	if (record->length < 8)
+	if (record->length < 8) {
 		print(trace, "  too short\n");
-	else if (record->type == FCGI_BEGIN_REQUEST)
-		print(trace, "  role %s, flags %u\n", role_name(record_u16(b)),
-		      b[2]);
-	else if (record->type == FCGI_END_REQUEST)
+	} else if (record->type == FCGI_BEGIN_REQUEST) {
+		print(trace, "  role %s, flags %u\n",
+		      record_role_name(record_u16(b)), b[2]);
+	} else if (record->type == FCGI_END_REQUEST) {
+		status = record_status_text(b[4]);
 		print(trace, "  appStatus %u, %s\n", record_u32(b),
-		      protocol_name(b[4]));
-	else
+		      status ? status : "?");
+	} else {
 		print(trace, "  type %u\n", b[0]);
+	}
 }
 
 static void keep(struct trace *trace, const unsigned char *bytes, size_t n,
@@ -171,15 +154,9 @@ static bool has_pairs(uint8_t type)
 	       type == FCGI_GET_VALUES_RESULT;
 }
 
-static bool has_body(uint8_t type)
-{
-	return type == FCGI_BEGIN_REQUEST || type == FCGI_END_REQUEST ||
-	       type == FCGI_UNKNOWN_TYPE;
-}
-
 static void take_piece(struct trace *trace, const struct record *record)
 {
-	if (has_body(record->type)) {
+	if (record_has_body(record->type)) {
 		print_head(trace, record);
 		print_body(trace, record);
 	} else if (has_pairs(record->type)) {

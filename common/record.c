@@ -36,7 +36,7 @@ static bool collect(unsigned char *to, uint8_t *have, size_t want,
 	return *have == want;
 }
 
-static bool fixed_body(uint8_t type)
+bool record_has_body(uint8_t type)
 {
 	return type == FCGI_BEGIN_REQUEST || type == FCGI_END_REQUEST ||
 	       type == FCGI_UNKNOWN_TYPE;
@@ -101,7 +101,7 @@ static bool take_content(struct record_reader *reader,
 	if (reader->begun && reader->content == 0)
 		return false;
 	describe(reader, record);
-	if (fixed_body(record->type)) {
+	if (record_has_body(record->type)) {
 		if (!take_body(reader, input, end, record))
 			return false;
 	} else if (reader->content > 0 && *input == end) {
@@ -150,7 +150,7 @@ void record_unread(struct record_reader *reader, const unsigned char **input,
 	if (n == record->length && record->first)
 		reader->begun = false;
 	/* A fixed body has been collected and stays so. */
-	if (fixed_body(record->type))
+	if (record_has_body(record->type))
 		return;
 	*input -= n;
 	reader->content = (uint16_t)(reader->content + n);
@@ -160,8 +160,9 @@ size_t record_left(const struct record_reader *reader, struct record *record)
 {
 	describe(reader, record);
 	record->first = !reader->begun;
-	return reader->inside && !fixed_body(record->type) ? reader->content
-							   : 0;
+	return reader->inside && !record_has_body(record->type)
+		       ? reader->content
+		       : 0;
 }
 
 void record_passed(struct record_reader *reader, size_t n)
@@ -176,7 +177,7 @@ size_t record_before_next(const struct record_reader *reader)
 
 	if (!reader->inside)
 		return (size_t)FCGI_HEADER_LEN - reader->have;
-	return fixed_body(reader->header[1]) ? n + reader->content : n;
+	return record_has_body(reader->header[1]) ? n + reader->content : n;
 }
 
 void record_header(unsigned char out[FCGI_HEADER_LEN], uint8_t type,
@@ -237,6 +238,26 @@ const char *record_type_name(uint8_t type)
 	};
 
 	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+}
+
+const char *record_role_name(unsigned role)
+{
+	static const char *const names[] = {"?", "RESPONDER", "AUTHORIZER",
+					    "FILTER"};
+
+	return names[role < sizeof(names) / sizeof(names[0]) ? role : 0];
+}
+
+const char *record_status_text(unsigned status)
+{
+	static const char *const texts[] = {
+		"FCGI_REQUEST_COMPLETE",
+		"FCGI_CANT_MPX_CONN: it takes one request on a connection",
+		"FCGI_OVERLOADED: it has too much to do",
+		"FCGI_UNKNOWN_ROLE: it does not know this role",
+	};
+
+	return status < sizeof(texts) / sizeof(texts[0]) ? texts[status] : NULL;
 }
 
 /* How many bytes of lengths there are, as far as those that have come tell. */

@@ -133,6 +133,16 @@ uint32_t record_u32(const unsigned char bytes[4]);
 /* The name of a record type as the specification spells it, or NULL. */
 const char *record_type_name(uint8_t type);
 
+/* The same of a role, without FCGI_; "?" if there is no such role. */
+const char *record_role_name(unsigned role);
+
+/* The name of a protocolStatus, and what an application says by it; NULL if
+ * there is no such status. */
+const char *record_status_text(unsigned status);
+
+/* Whether a record of that type has a body of 8 bytes and no stream. */
+bool record_has_body(uint8_t type);
+
 /*
  * Takes name-value pairs out of bytes that come in pieces of any size (§3.4).
  * Zeroed is ready. A pair gives PAIR_BEGIN, then its name and its value, each

@@ -12,7 +12,7 @@ load bridge
 	[ "$output" = $'body\x01\xff' ]
 	grep -av '^    [A-Z_]*=' <<<"$stderr" | grep -av oops$ >got
 	cat >want <<-'END'
-		> FCGI_BEGIN_REQUEST     id 1         8  role responder, flags 0
+		> FCGI_BEGIN_REQUEST     id 1         8  role RESPONDER, flags 0
 		> FCGI_PARAMS            id 1       LEN
 		> FCGI_PARAMS            id 1         0
 		> FCGI_STDIN             id 1         5  hello

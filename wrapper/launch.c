@@ -14,6 +14,7 @@
 #include "log.h"
 #include "loop.h"
 #include "preload.h"
+#include "record.h"
 #include "settings.h"
 #include "shared.h"
 #include "text.h"
@@ -56,18 +57,6 @@ static int fail(struct launch *launch, int status, const char *what)
 	return -1;
 }
 
-static const char *role_name(uint16_t role)
-{
-	switch (role) {
-	case FCGI_AUTHORIZER:
-		return "AUTHORIZER";
-	case FCGI_FILTER:
-		return "FILTER";
-	default:
-		return "RESPONDER";
-	}
-}
-
 /* fcgiwrap gives programs its own environment too; a request's variables
  * come before it. */
 static int add_whole_env(struct env *env)
@@ -102,7 +91,7 @@ static int complete_env(struct env *env, uint16_t role)
 		return -1;
 	if (!env_get(env, "PATH") && env_set(env, "PATH", own_path) < 0)
 		return -1;
-	if (env_set(env, "FCGI_ROLE", role_name(role)) < 0)
+	if (env_set(env, "FCGI_ROLE", record_role_name(role)) < 0)
 		return -1;
 	if (set.fcgiwrap && add_whole_env(env) < 0)
 		return -1;

@@ -165,7 +165,7 @@ enum out_result out_flush(struct out *out, int fd)
 		out->blocked = false;
 		return OUT_SENT;
 	}
-	if (errno != EAGAIN && errno != EWOULDBLOCK)
+	if (errno != EAGAIN)
 		return OUT_GONE;
 	out->blocked = true;
 	return OUT_BLOCKED;

@@ -4,37 +4,18 @@
 #include "spool.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
 #include "settings.h"
-#include "text.h"
+#include "temporary.h"
 
 #define CHUNK (1024 * 1024)
-
-/* For file systems that cannot make a file without a name. */
-static int open_named(void)
-{
-	char path[4096];
-	int fd;
-
-	text_format(path, sizeof(path), "%s/cgi-fcgi.XXXXXX", set.spool);
-	fd = mkostemp(path, O_CLOEXEC);
-	if (fd >= 0)
-		unlink(path);
-	return fd;
-}
 
 int spool_open(struct spool *spool)
 {
 	spool->begin = spool->end = 0;
-	spool->fd =
-		open(set.spool, O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-	if (spool->fd < 0 &&
-	    (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-		spool->fd = open_named();
+	spool->fd = temporary_open(set.spool);
 	return spool->fd < 0 ? -1 : 0;
 }
 
