@@ -478,7 +478,8 @@ static void run(struct session *session)
 {
 	struct pollfd fds[AT_ALL];
 
-	while (!session->over) {
+	/* A failure is the end, whoever has noted it. */
+	while (!session->over && !session->outcome->text[0]) {
 		int ready;
 
 		send_more(session);
@@ -542,8 +543,8 @@ void forward(int fd, struct opening opening, struct source *sources, int count,
 	session.can_pass = sink_is_pipe(&session.out) && !wish.trace &&
 			   wish.show != SHOW_HEAD;
 	head_open(&session.head, wish.show);
-	trace_open(&session.sent, wish.trace ? '>' : 0);
-	trace_open(&session.received, wish.trace ? '<' : 0);
+	trace_open(&session.sent, '>', patience, outcome);
+	trace_open(&session.received, '<', patience, outcome);
 	patience_moved(patience);
 	end_empty_streams(&session);
 	run(&session);

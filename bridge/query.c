@@ -98,6 +98,8 @@ static int take(struct query *query, const unsigned char *bytes, size_t n,
 
 	query->came = true;
 	trace_bytes(&query->received, bytes, n);
+	if (outcome->text[0])
+		return -1;
 	while (!query->done &&
 	       (result = record_next(&query->records, &bytes, end, &record)) !=
 		       RECORD_MORE) {
@@ -155,11 +157,12 @@ int query_values(int fd, struct patience *patience, struct outcome *outcome)
 {
 	unsigned char question[2 * QUESTION_MAX];
 	size_t length = write_question(question);
+	struct sink out = {.fd = STDOUT_FILENO};
 	struct query query;
 
 	memset(&query, 0, sizeof(query));
-	trace_open(&query.sent, wish.trace ? '>' : 0);
-	trace_open(&query.received, wish.trace ? '<' : 0);
+	trace_open(&query.sent, '>', patience, outcome);
+	trace_open(&query.received, '<', patience, outcome);
 	patience_moved(patience);
 	/* A new connection takes so few bytes at once. If it does not, the
 	 * application may have said something all the same. */
@@ -172,8 +175,10 @@ int query_values(int fd, struct patience *patience, struct outcome *outcome)
 	while (!query.done)
 		if (receive(&query, fd, patience, outcome) < 0)
 			return -1;
-	if (text_write(STDOUT_FILENO, query.lines, query.used) < 0)
-		return outcome_fail(outcome, OUTCOME_STDOUT, "stdout: %s",
-				    strerror(errno));
+	if (sink_write_all(&out, query.lines, query.used, patience) < 0)
+		return outcome_fail(outcome,
+				    errno == ETIME ? OUTCOME_TIME_OVER
+						   : OUTCOME_STDOUT,
+				    "stdout: %s", strerror(errno));
 	return 0;
 }

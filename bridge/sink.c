@@ -78,6 +78,28 @@ ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
 	}
 }
 
+int sink_write_all(struct sink *sink, const char *text, size_t length,
+		   const struct patience *patience)
+{
+	struct pollfd one = {.fd = sink->fd, .events = POLLOUT};
+
+	while (length > 0) {
+		ssize_t n = sink_write(sink, text, length);
+
+		if (n >= 0) {
+			text += n;
+			length -= (size_t)n;
+		} else if (errno != EAGAIN) {
+			if (errno != EINTR)
+				return -1;
+		} else if (poll(&one, 1, patience_left(patience)) == 0) {
+			errno = ETIME;
+			return -1;
+		}
+	}
+	return 0;
+}
+
 bool sink_is_pipe(const struct sink *sink)
 {
 	struct stat st;

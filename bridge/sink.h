@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#include "patience.h"
+
 /*
  * Writes to a descriptor that others share, without blocking and without
  * touching its flags: O_NONBLOCK would be set for the shell and for every
@@ -26,6 +28,11 @@ struct sink {
 
 /* As write(2); -1 with EAGAIN when it would wait: poll for POLLOUT then. */
 ssize_t sink_write(struct sink *sink, const void *bytes, size_t n);
+
+/* Writes all of it, and waits as long as there is patience. Returns 0, or -1
+ * and errno: ETIME when time is over. */
+int sink_write_all(struct sink *sink, const char *text, size_t length,
+		   const struct patience *patience);
 
 /* Whether it is one end of a pipe. */
 bool sink_is_pipe(const struct sink *sink);

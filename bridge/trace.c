@@ -4,20 +4,28 @@
  */
 #include "trace.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "text.h"
+#include "wish.h"
 
 #define PRINT_MAX 100 /* of one call of print */
 
 static void flush(struct trace *trace)
 {
-	/* When nobody reads it there is nobody to tell. */
-	if (text_write(STDERR_FILENO, trace->lines, trace->used) < 0)
-		trace->used = 0;
+	if (sink_write_all(&trace->sink, trace->lines, trace->used,
+			   trace->patience) < 0) {
+		/* When nobody reads it there is nobody to tell. */
+		if (errno == ETIME)
+			outcome_fail(trace->outcome, OUTCOME_TIME_OVER,
+				     "time is over: waited for stderr to be "
+				     "read");
+		trace->arrow = 0;
+	}
 	trace->used = 0;
 }
 
@@ -178,13 +186,17 @@ static void take_piece(struct trace *trace, const struct record *record)
 	}
 }
 
-void trace_open(struct trace *trace, char arrow)
+void trace_open(struct trace *trace, char arrow,
+		const struct patience *patience, struct outcome *outcome)
 {
-	trace->arrow = arrow;
-	if (!arrow)
+	trace->arrow = 0;
+	if (!wish.trace)
 		return;
 	memset(trace, 0, sizeof(*trace));
 	trace->arrow = arrow;
+	trace->patience = patience;
+	trace->outcome = outcome;
+	trace->sink.fd = STDERR_FILENO;
 }
 
 void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n)

@@ -3,12 +3,17 @@
 
 #include <stddef.h>
 
+#include "outcome.h"
+#include "patience.h"
 #include "record.h"
+#include "sink.h"
 
 /*
  * -trace: what goes over the wire, in words, on stderr: a line a record, the
  * variables of a record on indented lines below it. It is fed with the bytes
- * of one direction as they are sent or received, in pieces of any size.
+ * of one direction as they are sent or received, in pieces of any size. It
+ * waits until it is read, and so all else waits: a line that is missing would
+ * mislead. When time is over that is the outcome, and no more is shown.
  */
 
 #define TRACE_TEXT_MAX	256  /* bytes of a stream's content that are shown */
@@ -17,6 +22,9 @@
 
 struct trace {
 	char arrow; /* '>' sent, '<' received; 0: nothing is printed */
+	const struct patience *patience;
+	struct outcome *outcome;
+	struct sink sink;
 	struct record_reader records;
 	struct pair_reader pairs;
 	size_t kept;		 /* of the record's content, or of a pair */
@@ -27,8 +35,9 @@ struct trace {
 	char lines[TRACE_LINES_MAX];
 };
 
-/* Without an arrow the trace prints nothing. */
-void trace_open(struct trace *trace, char arrow);
+/* With -trace; without it nothing is printed. */
+void trace_open(struct trace *trace, char arrow,
+		const struct patience *patience, struct outcome *outcome);
 
 void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n);
 

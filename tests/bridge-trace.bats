@@ -101,3 +101,52 @@ load bridge
 	run -8 --separate-stderr url / -trace
 	[[ $stderr == *'FCGI_END_REQUEST'*'too short'* ]]
 }
+
+# unread FD COMMAND...: that descriptor is a full pipe that nobody reads.
+unread() {
+	local fd=$1
+	shift
+	rm -f unread
+	mkfifo unread
+	eval 'timeout 10 "$@" 8<>unread '"$fd>unread"
+}
+
+# Its pipe is full.
+FILL='use Fcntl; open my $f, "+<", "unread"; my $block = "x" x 4096;
+	fcntl $f, F_SETFL, O_RDWR | O_NONBLOCK; 1 while syswrite $f, $block;
+	exec @ARGV'
+
+# Variables that fill more than a pipe when they are shown.
+many() {
+	local i value
+	value=$(printf '%04000d' 0)
+	for i in {100..129}; do
+		MANY+=(-env "MANY$i=$value")
+	done
+}
+
+@test "-trace ends in time when nobody reads stderr, -values when nobody reads stdout" {
+	app
+	many
+	local trace=("$CGI_FCGI" -connect "$SOCK" -trace)
+	run -28 unread 2 "${trace[@]}" -url / -max-time 0.3 "${MANY[@]}"
+	run -28 unread 2 "${trace[@]}" -url / -timeout 0.3 "${MANY[@]}"
+	run -28 unread 2 perl -e "$FILL" -- "${trace[@]}" -values -timeout 0.3
+	run -28 unread 1 perl -e "$FILL" -- "$CGI_FCGI" -connect "$SOCK" \
+		-values -max-time 0.3
+	[[ $output == *stdout* ]]
+}
+
+@test "-trace loses no line when a non-blocking stderr is read late" {
+	app
+	many
+	mkfifo late
+	start reader bash -c 'exec 8<late; sleep 0.5; exec cat <&8 >seen'
+	perl -e 'use Fcntl; fcntl(STDERR, F_SETFL, O_NONBLOCK | O_WRONLY);
+		exec @ARGV' -- \
+		"$CGI_FCGI" -connect "$SOCK" -url / -trace "${MANY[@]}" \
+		2>late 3>&-
+	ended reader
+	[ "$(grep -c '^    MANY1' seen)" -eq 30 ]
+	grep -q '^< FCGI_END_REQUEST' seen
+}
