@@ -15,8 +15,6 @@
 #include "drain.h"
 #include "settings.h"
 
-#define ERRORS_SHARE 4096 /* bytes of stderr at a time */
-
 void answer_init(struct answer *answer,
 		 void (*out_ready)(struct watch *, unsigned),
 		 void (*err_ready)(struct watch *, unsigned))
@@ -84,8 +82,8 @@ static void move_errors(struct answer *answer, struct out *out, uint16_t id)
 	unsigned char *content = out_content(out, &room);
 	size_t n;
 
-	if (room > ERRORS_SHARE)
-		room = ERRORS_SHARE;
+	if (room > ANSWER_ERRORS_MAX)
+		room = ANSWER_ERRORS_MAX;
 	n = stream_read(&answer->err, content, room);
 	if (n == 0)
 		return;

@@ -16,8 +16,9 @@
  * and what its errors mean is decided above.
  */
 
-/* A held header of more bytes goes on before it is whole. */
-#define ANSWER_HEAD_MAX 4096
+/* A held header of so many bytes goes on before it is whole. */
+#define ANSWER_HEAD_MAX	  4096
+#define ANSWER_ERRORS_MAX 4096 /* bytes of stderr at a time */
 
 struct stream {
 	struct watch pipe; /* -1 after its end */
@@ -70,9 +71,10 @@ void stream_ready(struct stream *stream, unsigned events);
 
 /*
  * Moves one block of each pipe into out as records of the request id. Needs
- * ANSWER_SPACE bytes of room. While held, stdout is not read.
+ * ANSWER_SPACE bytes of room: behind a full record of stderr, and what is held
+ * of a header, at least one byte can be read. While held, stdout is not read.
  */
-#define ANSWER_SPACE 8192
+#define ANSWER_SPACE (2 * OUT_OVERHEAD + ANSWER_ERRORS_MAX + ANSWER_HEAD_MAX)
 enum answer_result answer_move(struct answer *answer, struct out *out,
 			       uint16_t id, bool held);
 

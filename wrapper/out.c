@@ -51,8 +51,7 @@ unsigned char *out_content(struct out *out, size_t *room)
 {
 	size_t space = out_space(out);
 
-	/* Header before and at most 7 bytes of padding behind. */
-	*room = space > FCGI_HEADER_LEN + 7 ? space - FCGI_HEADER_LEN - 7 : 0;
+	*room = space > OUT_OVERHEAD ? space - OUT_OVERHEAD : 0;
 	if (*room > RECORD_CONTENT_MAX)
 		*room = RECORD_CONTENT_MAX;
 	return out->buffer + out->end + FCGI_HEADER_LEN;

@@ -18,6 +18,9 @@
 /* One full record, and room for what ends a request. */
 #define OUT_SIZE (FCGI_HEADER_LEN + RECORD_CONTENT_MAX + 4096)
 
+/* What a record takes beside its content: its header and its padding. */
+#define OUT_OVERHEAD (FCGI_HEADER_LEN + 7)
+
 struct out {
 	unsigned char *buffer; /* NULL while empty */
 	size_t start, end;     /* what waits to be sent */
