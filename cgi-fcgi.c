@@ -127,8 +127,10 @@ static int choose(int argc, char **argv, const char *file)
 				       : "bridge (-connect)");
 	if (sides.bridge)
 		return bridge_main(argc, argv);
-	if (sides.wrapper)
+	if (sides.wrapper) {
+		log_before_end(NULL);
 		return wrapper_main(argc, argv);
+	}
 	if (sides.unknown)
 		opt_usage("%s: unknown option", sides.unknown);
 	opt_usage("%s%sneither -listen nor -connect is given, and no listening "
@@ -153,6 +155,9 @@ int main(int argc, char **argv)
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);
 	}
+	/* From its first word on a CGI program owes a reply. */
+	if (getenv("GATEWAY_INTERFACE"))
+		log_before_end(bridge_last_words);
 	if (argc > 1 && (is_word(argv[1], "help") || is_word(argv[1], "h")))
 		return print_help();
 	if (argc > 1 && is_word(argv[1], "version"))

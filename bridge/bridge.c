@@ -205,16 +205,19 @@ static void check_start(void)
 		opt_usage("the bridge needs -connect ADDR");
 }
 
+static bool is_for_shell(void)
+{
+	return wish.url || wish.values || wish.start || wish.supervise;
+}
+
 static void settle_defaults(void)
 {
-	bool shell = wish.url || wish.values;
-
 	if (wish.timeout_ms == NOT_GIVEN)
 		wish.timeout_ms = wish.url ? URL_TIMEOUT_MS : 0;
 	if (wish.connect_timeout_ms == NOT_GIVEN)
 		wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
 	wish.socket.backlog = (int)wish.backlog;
-	wish.cgi = getenv("GATEWAY_INTERFACE") && !shell && !wish.start;
+	wish.cgi = getenv("GATEWAY_INTERFACE") && !is_for_shell();
 	wish.name = wish.connect ? wish.connect : wish.app;
 }
 
@@ -225,12 +228,16 @@ static void read_words(int argc, char **argv)
 	wish.env.list = calloc((size_t)argc, sizeof(*wish.env.list));
 	wish.header.list = calloc((size_t)argc, sizeof(*wish.header.list));
 	if (!wish.env.list || !wish.header.list)
-		die(1, "no memory");
+		die(OUTCOME_NO_MEMORY, "no memory");
 	wish.show = SHOW_ALL;
-	for (i = 1; i < argc; i++)
-		if (opt_find(bridge_options, argv[i]) &&
-		    strcmp(opt_find(bridge_options, argv[i])->name, "url") == 0)
-			wish.show = SHOW_CONTENT;
+	for (i = 1; i < argc; i++) {
+		const struct opt *opt = opt_find(bridge_options, argv[i]);
+
+		if (!opt || strcmp(opt->name, "url") != 0)
+			continue;
+		wish.show = SHOW_CONTENT;
+		log_before_end(NULL);
+	}
 	i = opt_parse(bridge_options, &wish, argc, argv);
 	if (i < argc)
 		wish.app = argv[i++];
@@ -350,6 +357,12 @@ static void reply(const struct outcome *outcome)
 	poll(&one, 1, 0);
 	ignored = write(STDOUT_FILENO, text, length);
 	(void)ignored;
+}
+
+void bridge_last_words(void)
+{
+	if (!is_for_shell())
+		reply(&(struct outcome){.http = 500});
 }
 
 static int tell(const struct outcome *outcome)

@@ -24,9 +24,11 @@ int outcome_fail(struct outcome *outcome, enum outcome_status status,
 
 const char *outcome_reply(const struct outcome *outcome)
 {
-	if (outcome->http == 503)
+	switch (outcome->http ? outcome->http : outcome->status) {
+	case 500:
+		return "500 Internal Server Error";
+	case 503:
 		return "503 Service Unavailable";
-	switch (outcome->status) {
 	case OUTCOME_USAGE:
 	case OUTCOME_BODY:
 		/* The client's request is at fault. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "outcome.h"
 #include "record.h"
 
 #define REQUEST_ID 1
@@ -27,7 +28,7 @@ void params_add(struct params *params, const char *name, size_t name_length,
 		params->list = realloc(params->list,
 				       params->room * sizeof(*params->list));
 		if (!params->list)
-			die(1, "no memory");
+			die(OUTCOME_NO_MEMORY, "no memory");
 	}
 	param = &params->list[params->count++];
 	param->name = name;
@@ -46,7 +47,7 @@ char *params_text(struct params *params, size_t size)
 	struct params_text *text = malloc(sizeof(*text) + size);
 
 	if (!text)
-		die(1, "no memory");
+		die(OUTCOME_NO_MEMORY, "no memory");
 	text->next = params->texts;
 	params->texts = text;
 	return text->bytes;
@@ -199,7 +200,7 @@ unsigned char *params_encode(const struct params *params, unsigned short role,
 
 	writer.bytes = malloc(bound(params));
 	if (!writer.bytes)
-		die(1, "no memory");
+		die(OUTCOME_NO_MEMORY, "no memory");
 	record_begin_request(writer.bytes, REQUEST_ID, role, 0);
 	for (i = 0; i < params->count; i++)
 		put_pair(&writer, &params->list[i]);

@@ -212,8 +212,8 @@ static int open_data(struct source *source, struct params *params,
 	return 0;
 }
 
-int source_open(struct source list[SOURCES_MAX], struct params *params,
-		const struct patience *patience, struct outcome *outcome)
+static int open_all(struct source list[SOURCES_MAX], struct params *params,
+		    const struct patience *patience, struct outcome *outcome)
 {
 	if (wish.role == FCGI_AUTHORIZER) {
 		/* It decides on a request without its body. */
@@ -225,4 +225,16 @@ int source_open(struct source list[SOURCES_MAX], struct params *params,
 	if (wish.role != FCGI_FILTER)
 		return 1;
 	return open_data(&list[1], params, patience, outcome) < 0 ? -1 : 2;
+}
+
+int source_open(struct source list[SOURCES_MAX], struct params *params,
+		const struct patience *patience, struct outcome *outcome)
+{
+	int count = open_all(list, params, patience, outcome);
+
+	/* A file of ours that cannot be read or written: the client has done
+	 * nothing wrong. */
+	if (count < 0 && outcome->status == OUTCOME_BODY)
+		outcome->http = 500;
+	return count;
 }

@@ -20,6 +20,7 @@
 static const char *log_prefix = "cgi-fcgi";
 static bool log_syslog;
 static int log_fd = STDERR_FILENO;
+static void (*log_end)(void);
 
 void log_open(const char *name)
 {
@@ -114,6 +115,11 @@ void note(const char *format, ...)
 	va_end(args);
 }
 
+void log_before_end(void (*call)(void))
+{
+	log_end = call;
+}
+
 void die(int status, const char *format, ...)
 {
 	va_list args;
@@ -121,5 +127,7 @@ void die(int status, const char *format, ...)
 	va_start(args, format);
 	log_line(format, args);
 	va_end(args);
+	if (log_end)
+		log_end();
 	exit(status);
 }

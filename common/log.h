@@ -25,6 +25,9 @@ void log_to_syslog(void);
 /* Writes one line. Keeps errno, so that a caller may log first and act then. */
 void note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* From now on die calls this before the end; NULL: nothing. */
+void log_before_end(void (*call)(void));
+
 /* Writes one line and ends the process with the exit status. */
 _Noreturn void die(int status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -198,6 +198,30 @@ fails_as() {
 	fails_as '502 Bad Gateway' "$CGI_FCGI" -connect "$PWD/new" "$PWD/no-app"
 }
 
+@test "500 for what is no fault of the client's: no room for the body, a mistake on the command line" {
+	local ask=("$CGI_FCGI" -connect "$SOCK")
+	fails_as '500 Internal Server Error' TMPDIR=/no/such \
+		HTTP_TRANSFER_ENCODING=chunked "${ask[@]}" <<<body
+	[ "$status" -eq 26 ]
+	fails_as '500 Internal Server Error' "${ask[@]}" -role filter -data no-file
+	[ "$status" -eq 26 ]
+	fails_as '500 Internal Server Error' "${ask[@]}" -no-such-option
+	[ "$status" -eq 2 ]
+	fails_as '500 Internal Server Error' "$CGI_FCGI" -f no-such-file
+	[ "$status" -eq 2 ]
+	fails_as '500 Internal Server Error' "$CGI_FCGI"
+	[ "$status" -eq 2 ]
+	# Shell use, and the other side.
+	local words
+	for words in '-connect /x -no-such-option -url /' '-connect /x -start' \
+		'-connect /x -values -no-such-option' -listen; do
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr env -i GATEWAY_INTERFACE=CGI/1.1 \
+			"$CGI_FCGI" $words
+		[ -z "$output" ]
+	done
+}
+
 @test "no page after the first byte of an answer, and none in shell use" {
 	bad params stdin 'out Content-Type: text/plain\n\nhalf'
 	run -18 --separate-stderr env -i GATEWAY_INTERFACE=CGI/1.1 "$CGI_FCGI" \
