@@ -95,6 +95,30 @@ refused() {
 	stop swapper
 }
 
+@test "-as-owner: an owner who has no process left under -limit nproc is a 503, and gets it when there is one" {
+	local i
+	for i in 1 2; do
+		start "other$i" setpriv --reuid "$U" --regid "$U" \
+			--clear-groups sleep 60
+		wait_for eval '[ "$(stat -c %u "/proc/$PID")" = "$U" ]'
+	done
+	cp "$CGI_C/world" site/cgi/
+	chown "$U:$U" site/cgi/world
+	wrapper -as-owner 1000 -limit nproc=1
+	run -0 who world
+	[[ $output == *'Status: 503'* ]]
+	stop_wrapper
+	wrapper -as-owner 1000 -limit nproc=1 -handler ".sh=$PWD/site/cgi/world"
+	touch site/cgi/a.sh
+	chown "$U:$U" site/cgi/a.sh
+	run -0 who a.sh
+	[[ $output == *'Status: 503'* ]]
+	stop other1
+	stop other2
+	run -0 who a.sh
+	[[ $output == *"uid=$U"* ]]
+}
+
 @test "-as-owner needs root, and does not go with -user" {
 	run -2 "$CGI_FCGI" -listen "$SOCK" -as-owner 1000 -user daemon
 	[[ $output == *-as-owner* ]]

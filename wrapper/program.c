@@ -42,13 +42,18 @@ static int refuse(struct program *program, int status, const char *path,
 	return status;
 }
 
+/* What is scarce may be there a moment later. */
+static int status_of(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+			       error == EAGAIN
+		       ? 503
+		       : 500;
+}
+
 static int refuse_errno(struct program *program, const char *path)
 {
-	int status = 500;
-
-	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-		status = 503;
-	return refuse(program, status, path, strerror(errno));
+	return refuse(program, status_of(errno), path, strerror(errno));
 }
 
 /* Apache names a program proxy:fcgi://HOST:PORT/PATH. */
@@ -617,8 +622,9 @@ static int explain_access(struct program *program)
 
 static int explain_exec(struct program *program, int error)
 {
+	errno = error;
 	if (program->words[1] && error != E2BIG)
-		return refuse(program, 500, program->exec, strerror(error));
+		return refuse_errno(program, program->exec);
 	switch (error) {
 	case EACCES:
 	case EPERM:
@@ -639,7 +645,6 @@ static int explain_exec(struct program *program, int error)
 		return refuse(program, 500, program->path,
 			      "somebody has it open for writing");
 	default:
-		errno = error;
 		return refuse_errno(program, program->path);
 	}
 }
@@ -659,7 +664,8 @@ int program_explain(struct program *program, const struct spawn *spawn)
 		return explain_exec(program, spawn->error);
 	text_format(reason, sizeof(reason), "%s: %s", doing[spawn->step],
 		    strerror(spawn->error));
-	return refuse(program, spawn->step == SPAWN_FORK ? 503 : 500,
+	return refuse(program,
+		      spawn->step == SPAWN_FORK ? 503 : status_of(spawn->error),
 		      program->path, reason);
 }
 
