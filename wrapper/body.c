@@ -160,7 +160,8 @@ enum body_result body_pass(struct body *body, int socket, size_t n,
 	ssize_t moved;
 
 	*passed = 0;
-	if (body->pipe.fd < 0 || body->full || body->file.fd >= 0)
+	if (body->pipe.fd < 0 || body->full || body->file.fd >= 0 ||
+	    body->refused)
 		return BODY_TAKEN;
 	if (!body->grown)
 		bulk_grow(body->pipe.fd);
@@ -172,7 +173,7 @@ enum body_result body_pass(struct body *body, int socket, size_t n,
 	} else if (moved < 0 && errno == EAGAIN &&
 		   bulk_is_full(body->pipe.fd)) {
 		fill(body);
-		return BODY_FULL;
+		return body->refused ? BODY_TAKEN : BODY_FULL;
 	}
 	return BODY_TAKEN;
 }
