@@ -199,8 +199,7 @@ enum answer_result answer_move(struct answer *answer, struct out *out,
 static void abandon(struct stream *stream)
 {
 	if (stream->pipe.fd >= 0)
-		drain_take(stream->pipe.fd);
-	stream->pipe.fd = -1;
+		drain_take(&stream->pipe);
 }
 
 void answer_abandon(struct answer *answer)

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "loop.h"
-
 #define DRAIN_ROUNDS 16 /* reads a turn: others wait too */
 
 struct drain {
@@ -44,17 +42,18 @@ static void drain_ready(struct watch *watch, unsigned events)
 	loop_soon(&drain->task);
 }
 
-void drain_take(int fd)
+void drain_take(struct watch *watch)
 {
 	struct drain *drain = calloc(1, sizeof(*drain));
 
 	if (!drain) {
-		close(fd);
+		loop_shut(watch);
 		return;
 	}
-	drain->pipe.fd = fd;
+	drain->pipe.fd = watch->fd;
 	drain->pipe.ready = drain_ready;
 	drain->task.run = drain_run;
+	watch->fd = -1;
 	/* It is watched already by who had it, under another name. */
 	if (loop_change(&drain->pipe, LOOP_IN) < 0 &&
 	    loop_add(&drain->pipe, LOOP_IN) < 0) {
