@@ -148,8 +148,9 @@ static int send_promised(struct out *out, int fd)
 			errno = EAGAIN;
 			return -1;
 		} else {
-			/* The buffer's way tells what is wrong, if anything. */
-			out->can_promise = false;
+			/* The buffer's way tells what is wrong, if anything.
+			 * That the peer has read since then is not. */
+			out->can_promise = n < 0 && errno == EAGAIN;
 			out_fetch(out);
 			return send_buffer(out, fd);
 		}
