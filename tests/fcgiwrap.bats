@@ -80,6 +80,19 @@ activated() {
 	[[ $output == *"cwd=$PWD"'\n'* ]]
 }
 
+@test "why a program does not run is found out in its own folder, wherever FCGI_CHDIR leads" {
+	program lost <<<'#!/no/such/interpreter'
+	program crlf <<<$'#!/bin/sh\r'
+	activated
+	run -0 get "$PWD/lost" FCGI_CHDIR=/
+	[[ $output == *'Status: 500'*'its interpreter is missing'* ]] ||
+		[[ $output == *'its interpreter is missing'*'Status: 500'* ]]
+	run -0 get "$PWD/crlf" FCGI_CHDIR=/
+	[[ $output == *'carriage return'* ]]
+	run -0 get "$PWD/lost" FCGI_CHDIR=-
+	[[ $output == *'its interpreter is missing'* ]]
+}
+
 @test "stderr goes to its own without -f, and over FastCGI with it; -c and joined options are taken" {
 	start wrapper ./fcgiwrap -c2 -s "unix:$SOCK"
 	wait_for listens "$SOCK"

@@ -142,8 +142,9 @@ static int open_pipes(struct pipes *pipes, bool has_body)
 	return -1;
 }
 
-/* fcgiwrap's way to choose another working directory than the program's. */
-static int change_folder(struct program *program, const struct env *env)
+/* fcgiwrap's way to choose another working directory than the program's; one
+ * that is opened here the caller closes. */
+static int choose_folder(const struct program *program, const struct env *env)
 {
 	const char *wish = set.fcgiwrap ? env_get(env, "FCGI_CHDIR") : NULL;
 	int fd;
@@ -157,21 +158,36 @@ static int change_folder(struct program *program, const struct env *env)
 		note("FCGI_CHDIR %s: %s", wish, strerror(errno));
 		return program->folder;
 	}
-	close(program->folder);
-	program->folder = fd;
 	return fd;
 }
 
 static int start(struct launch *launch, struct program *program,
-		 struct env *env, struct pipes *pipes)
+		 struct spawn *spawn)
+{
+	int64_t begun = loop_clock_us();
+
+	launch->pid = preload_start(program, spawn);
+	if (launch->pid == 0)
+		launch->pid = spawn_start(spawn);
+	if (launch->pid < 0) {
+		launch->status = program_explain(program, spawn);
+		text_format(launch->why, sizeof(launch->why), "%s",
+			    program->why);
+		return -1;
+	}
+	histogram_add(&shared->spawn_time, loop_clock_us() - begun);
+	return 0;
+}
+
+static int prepare(struct launch *launch, struct program *program,
+		   struct env *env, struct pipes *pipes)
 {
 	struct spawn spawn = {.path = program->exec,
 			      .argv = program->argv,
-			      .folder = change_folder(program, env),
 			      .change_owner = set.as_owner > 0,
 			      .uid = program->uid,
 			      .gid = program->gid};
-	int64_t begun = loop_clock_us();
+	int result;
 
 	spawn.envp = env_list(env);
 	if (!spawn.envp)
@@ -179,17 +195,11 @@ static int start(struct launch *launch, struct program *program,
 	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
 	if (spawn.files[0] < 0)
 		spawn.files[0] = no_body;
-	launch->pid = preload_start(program, &spawn);
-	if (launch->pid == 0)
-		launch->pid = spawn_start(&spawn);
-	if (launch->pid < 0) {
-		launch->status = program_explain(program, &spawn);
-		text_format(launch->why, sizeof(launch->why), "%s",
-			    program->why);
-		return -1;
-	}
-	histogram_add(&shared->spawn_time, loop_clock_us() - begun);
-	return 0;
+	spawn.folder = choose_folder(program, env);
+	result = start(launch, program, &spawn);
+	if (spawn.folder >= 0 && spawn.folder != program->folder)
+		close(spawn.folder);
+	return result;
 }
 
 static int launch_program(struct launch *launch, struct program *program,
@@ -200,7 +210,7 @@ static int launch_program(struct launch *launch, struct program *program,
 
 	if (open_pipes(&pipes, has_body || no_body < 0) < 0)
 		return fail(launch, 503, program->path);
-	result = start(launch, program, env, &pipes);
+	result = prepare(launch, program, env, &pipes);
 	close_all(pipes.theirs);
 	if (result < 0) {
 		close_all(pipes.ours);
