@@ -132,6 +132,15 @@ has_no() {
 	has_no '^env MISSING'
 }
 
+@test "-env takes names of any length" {
+	local name
+	name=$(printf 'N%0300d' 1)
+	wrapper -env "$name=value" -env "$name=last"
+	run -0 get "$CGI_C/world" "$name=sent"
+	[[ $output == *"env $name=last\\n"* ]]
+	[[ $output != *"$name=value"* && $output != *"$name=sent"* ]]
+}
+
 @test "every parameter arrives as it was sent, empty ones too" {
 	wrapper
 	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$CGI_C/world" \

@@ -4,10 +4,13 @@
  */
 #include "env.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include "text.h"
 
 #define ENV_FIRST 4096 /* a usual request fits */
 
@@ -67,6 +70,7 @@ static int grow(struct env *env, size_t more)
 	text = wanted > ENV_ALL_MAX ? NULL : realloc(env->text, size);
 	if (!text) {
 		env->no_memory = true;
+		errno = ENOMEM;
 		return -1;
 	}
 	beyond = wanted;
@@ -185,9 +189,8 @@ const char *env_get(const struct env *env, const char *name)
 	return found;
 }
 
-void env_unset(struct env *env, const char *name)
+static void unset(struct env *env, const char *name, size_t length)
 {
-	size_t length = strlen(name);
 	size_t at = 0;
 
 	while (at < env->used) {
@@ -203,38 +206,36 @@ void env_unset(struct env *env, const char *name)
 	}
 }
 
-int env_set(struct env *env, const char *name, const char *value)
+void env_unset(struct env *env, const char *name)
 {
-	size_t name_length = strlen(name);
-	size_t value_length = strlen(value);
-
-	/* value may point into the block that is about to move. */
-	char *copy = strdup(value);
-
-	if (!copy || grow(env, name_length + value_length + 2) < 0) {
-		free(copy);
-		return -1;
-	}
-	env_unset(env, name);
-	memcpy(env->text + env->used, name, name_length);
-	env->text[env->used + name_length] = '=';
-	env->used += name_length + 1;
-	memcpy(env->text + env->used, copy, value_length + 1);
-	env->used += value_length + 1;
-	free(copy);
-	return 0;
+	unset(env, name, strlen(name));
 }
 
 int env_put(struct env *env, const char *pair)
 {
-	char name[256];
-	size_t length = strcspn(pair, "=");
+	size_t size = strlen(pair) + 1;
 
-	if (!pair[length] || length >= sizeof(name))
+	if (grow(env, size) < 0)
 		return -1;
-	memcpy(name, pair, length);
-	name[length] = '\0';
-	return env_set(env, name, pair + length + 1);
+	unset(env, pair, strcspn(pair, "="));
+	memcpy(env->text + env->used, pair, size);
+	env->used += size;
+	return 0;
+}
+
+int env_set(struct env *env, const char *name, const char *value)
+{
+	size_t size = strlen(name) + strlen(value) + 2;
+	/* value may point into the block that is about to move. */
+	char *pair = malloc(size);
+	int result;
+
+	if (!pair)
+		return -1;
+	text_format(pair, size, "%s=%s", name, value);
+	result = env_put(env, pair);
+	free(pair);
+	return result;
 }
 
 /* Where hashes begin: nobody can choose names that all share one place. */

@@ -37,8 +37,8 @@ bool env_complete(const struct env *env);
  * none. Valid until the next env_set. */
 const char *env_get(const struct env *env, const char *name);
 
-/* Sets a variable in place of any that came before. Returns 0, or -1 if there
- * is no memory or no room. */
+/* Sets a variable in place of any that came before. Returns 0, or -1 and errno
+ * if there is no memory or no room. */
 int env_set(struct env *env, const char *name, const char *value);
 
 /* The same for a text NAME=VALUE. */
