@@ -25,13 +25,11 @@
 
 /* A socket that a listener's backlog has no room for cannot be polled: the
  * kernel is asked to wait instead, for so long. */
-static int connect_waiting(int fd, const struct endpoint *endpoint,
-			   int64_t until)
+static int wait_in_kernel(int fd, const struct endpoint *endpoint,
+			  int64_t until)
 {
 	struct timeval limit = {.tv_sec = 0};
 	int left = patience_until(until);
-	int flags = fcntl(fd, F_GETFL);
-	int result;
 
 	if (left == 0) {
 		errno = EAGAIN;
@@ -41,14 +39,24 @@ static int connect_waiting(int fd, const struct endpoint *endpoint,
 		limit.tv_sec = left / 1000;
 		limit.tv_usec = left % 1000 * 1000;
 	}
-	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
 		return -1;
-	result = connect(fd, (const struct sockaddr *)&endpoint->name,
-			 endpoint->length);
-	if (result == 0)
-		return fcntl(fd, F_SETFL, flags);
-	return -1;
+	return connect(fd, (const struct sockaddr *)&endpoint->name,
+		       endpoint->length);
+}
+
+static int connect_waiting(int fd, const struct endpoint *endpoint,
+			   int64_t until)
+{
+	int result = fcntl(fd, F_SETFL, 0);
+
+	if (result < 0)
+		return -1;
+	/* With a limit it is interrupted when we are stopped and go on. */
+	do
+		result = wait_in_kernel(fd, endpoint, until);
+	while (result < 0 && errno == EINTR);
+	return result < 0 ? -1 : fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
 static int connect_polling(int fd, int64_t until)

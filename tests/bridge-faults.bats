@@ -82,6 +82,23 @@ ok=('params' 'stdin')
 		-connect-timeout 0.1
 }
 
+@test "stopped and continued while it waits for room in the backlog, it goes on waiting" {
+	bad deaf
+	local i
+	for i in 1 2; do
+		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url /
+	done
+	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	start third "$CGI_FCGI" -connect "$SOCK" -url / -connect-timeout 0.8
+	sleep 0.3
+	kill -STOP "$PID"
+	sleep 0.1
+	kill -CONT "$PID"
+	ended third
+	[ "$STATUS" -eq 28 ]
+	grep -q 'time is over: too many connections wait there' third.log
+}
+
 @test "accepts and stays silent: 28 after -timeout, or after -max-time" {
 	bad hang
 	run -28 --separate-stderr bounded 5 url / -timeout 0.3
