@@ -42,7 +42,9 @@ static ssize_t read_in_time(int fd, void *bytes, size_t n,
 			errno = ETIME;
 			return -1;
 		}
-		got = read(fd, bytes, n);
+		/* A poll that failed tells of nothing to read. */
+		if (ready > 0)
+			got = read(fd, bytes, n);
 		if (got < 0 && errno != EINTR && errno != EAGAIN)
 			return -1;
 	}
