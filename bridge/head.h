@@ -31,8 +31,10 @@ struct head {
 	int status;	    /* 200 unless the header names another */
 	size_t lines;	    /* complete ones */
 	size_t line_length; /* of the line that is coming */
-	char line[80];	    /* its beginning */
 	size_t held;
+	/* The beginning of that line. The wrapper, too, looks for the end of a
+	 * first name in 256 bytes. */
+	char line[257];
 	unsigned char hold[HEAD_MAX]; /* kept back until it is known what
 					 it is; unused with SHOW_ALL */
 };

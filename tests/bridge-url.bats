@@ -188,6 +188,8 @@ variables() {
 	run -0 url / -fail -env 'DO=status=399 x'
 	run -0 url / -fail -env DO=hello
 	run -0 url / -env 'DO=status=404 Not Found'
+	run -0 url / -fail -env "DO=bare=$(printf 'X-%0200d' 1): y"$'\n\nbody'
+	[ "$output" = body ]
 	run -22 --separate-stderr url / -fail -env 'DO=bare=nothing'
 	told 'the answer: it has no header'
 	run -22 url / -fail -env DO=bare=
