@@ -223,10 +223,12 @@ static void set_environment(char *text, size_t length)
 	if (!list)
 		give_up("environment");
 	count = 0;
-	/* Interpreters that have begun may free them one by one. */
 	for (i = 0; i < length; i += strlen(text + i) + 1)
-		list[count++] = later ? strdup(text + i) : text + i;
+		list[count++] = text + i;
 	list[count] = NULL;
+	/* Interpreters that have begun may free them one by one. */
+	for (i = 0; later && list[i]; i++)
+		list[i] = strdup(list[i]);
 	environ = list;
 	cgi_fcgi_env = text;
 	cgi_fcgi_env_length = length;
