@@ -36,7 +36,6 @@ static void bell_ready(struct watch *watch, unsigned events)
 {
 	(void)watch;
 	(void)events;
-	shared_hush();
 	request_start_waiting();
 }
 

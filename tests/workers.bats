@@ -101,6 +101,29 @@ programs_in() {
 	done
 }
 
+@test "no worker takes the bell from another whose request waits" {
+	wrapper -workers 2 -max 1
+	wait_for worker_count_is 2
+	local one two
+	read -r -d '' one two < <(workers) || :
+	kill -STOP "$two"
+	client first "get 1 $CGI_C/sleeper WAIT=$PWD/go" 'end 1' 'quiet 200'
+	wait_for runs 1
+	kill -STOP "$one"
+	kill -CONT "$two"
+	client second "get 1 $CGI/hello" 'get-values FCGI_MAX_CONNS' \
+		'records 1' "create $PWD/waits" 'end 1'
+	wait_for [ -e waits ]
+	kill -STOP "$two"
+	kill -CONT "$one"
+	touch go
+	ended first
+	[ "$STATUS" -eq 0 ]
+	kill -CONT "$two"
+	ended second
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "a worker that is killed is replaced and logged, while the others serve" {
 	wrapper -workers 2
 	wait_for worker_count_is 2

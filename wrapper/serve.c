@@ -233,7 +233,6 @@ static void bell_ready(struct watch *watch, unsigned events)
 {
 	(void)watch;
 	(void)events;
-	shared_hush();
 	request_start_waiting();
 }
 

@@ -83,15 +83,6 @@ int shared_bell(void)
 	return bell;
 }
 
-void shared_hush(void)
-{
-	uint64_t count;
-
-	/* Another worker may have been first: nothing is left then. */
-	if (read(bell, &count, sizeof(count)) < 0)
-		return;
-}
-
 void shared_wait(long more)
 {
 	mine->waiting += more;

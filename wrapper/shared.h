@@ -90,12 +90,11 @@ bool shared_start(long max);
 /* Gives it back, and wakes the workers whose requests wait for it. */
 void shared_end(void);
 
-/* A descriptor that becomes readable when a program of any worker has ended
- * while requests wait. Belongs to this file. */
+/* A descriptor that tells each worker, once, that a program of any of them has
+ * ended while requests wait. It is never read: whoever read it first would take
+ * it from the others, who are told nothing of what is not there any more.
+ * Belongs to this file. */
 int shared_bell(void);
-
-/* Takes the ringing away. */
-void shared_hush(void);
 
 /* Counts requests that wait for -max, in this worker and in all. */
 void shared_wait(long more);
