@@ -460,19 +460,6 @@ static void run(struct request *request)
 		request->changed(request);
 }
 
-static void start(struct request *request)
-{
-	if (!queue_first && shared_start(set.max)) {
-		run(request);
-	} else if (atomic_load(&shared->waiting) < set.queue) {
-		enter_queue(request);
-	} else {
-		shared->refused++;
-		fail(request, 503, 0, FAILED_RESOURCE,
-		     "refused: -max programs run and -queue requests wait");
-	}
-}
-
 void request_start_waiting(void)
 {
 	while (queue_first && shared_start(set.max)) {
@@ -482,6 +469,22 @@ void request_start_waiting(void)
 		request->state = REQUEST_BODY;
 		run(request);
 		request->changed(request);
+	}
+}
+
+static void start(struct request *request)
+{
+	if (!queue_first && shared_start(set.max)) {
+		run(request);
+	} else if (atomic_load(&shared->waiting) < set.queue) {
+		enter_queue(request);
+		/* What has ended in another worker since the first look may
+		 * have seen nobody wait. */
+		request_start_waiting();
+	} else {
+		shared->refused++;
+		fail(request, 503, 0, FAILED_RESOURCE,
+		     "refused: -max programs run and -queue requests wait");
 	}
 }
 

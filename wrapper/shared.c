@@ -62,12 +62,16 @@ void shared_return(int worker)
 
 bool shared_start(long max)
 {
-	if (atomic_fetch_add(&shared->running, 1) >= max) {
-		atomic_fetch_sub(&shared->running, 1);
-		return false;
-	}
-	mine->running++;
-	return true;
+	long running = atomic_load(&shared->running);
+
+	/* Not added and taken back: another worker would see one too many. */
+	while (running < max)
+		if (atomic_compare_exchange_weak(&shared->running, &running,
+						 running + 1)) {
+			mine->running++;
+			return true;
+		}
+	return false;
 }
 
 void shared_end(void)
