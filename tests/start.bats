@@ -190,6 +190,25 @@ fails() {
 	wrapper_on "127.0.0.1:$port" -handler .pl=/usr/bin/perl
 }
 
+@test "on TCP -handler alone runs nothing that no handler is for" {
+	local port
+	port=$(free_port)
+	echo 'print "A: b\n\nscript\n"' >x.pl
+	wrapper_on "127.0.0.1:$port" -handler .pl=/usr/bin/perl
+	export ADDR=127.0.0.1:$port
+	run -0 get "$PWD/x.pl/tail"
+	[[ $output == *script* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *'Status: 403'* ]]
+	run -0 get "$CGI/hello/x.pl"
+	[[ $output == *'Status: 403'* ]]
+	logged 'no -handler is for it'
+	stop_wrapper
+	wrapper_on "127.0.0.1:$port" -handler .pl=/usr/bin/perl -root "$CGI"
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
 @test "-listen may be repeated" {
 	local port
 	port=$(free_port)

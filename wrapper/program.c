@@ -504,6 +504,10 @@ static int find(struct program *program, struct lookup *lookup, struct env *env)
 	if (correct(lookup, env) < 0)
 		return refuse_errno(program, program->path);
 	choose_words(program, lookup->asked);
+	if (set.only_handled && !program->words[1])
+		return refuse(program, 403, program->path,
+			      "no -handler is for it, and the wrapper listens "
+			      "on TCP without -root or -allow");
 	return 0;
 }
 

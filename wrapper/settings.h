@@ -48,6 +48,7 @@ struct settings {
 	struct words allow;   /* resolved */
 	struct handler handler[SETTINGS_LIST_MAX];
 	int handlers;
+	bool only_handled; /* run nothing that no handler is for */
 
 	long max;   /* programs at once, in all workers */
 	long queue; /* requests waiting for their turn */

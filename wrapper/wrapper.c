@@ -237,11 +237,15 @@ static bool is_restricted(void)
 	       set.fcgiwrap;
 }
 
-static void refuse_open_tcp(const char *where)
+static void restrict_tcp(const char *where)
 {
-	opt_usage("%s: whoever reaches a TCP socket could run any program of "
-		  "this machine: give PROGRAM, -root, -allow or -handler",
-		  where);
+	if (!is_restricted())
+		opt_usage("%s: whoever reaches a TCP socket could run any "
+			  "program of this machine: give PROGRAM, -root, "
+			  "-allow or -handler",
+			  where);
+	/* -handler by itself says nothing of other names. */
+	set.only_handled = set.handlers && !set.root && !set.allow.count;
 }
 
 static void check_settings(void)
@@ -251,9 +255,8 @@ static void check_settings(void)
 
 	for (i = 0; i < set.listen.count; i++) {
 		addr_parse(&addr, set.listen.word[i]);
-		if ((addr.kind == ADDR_TCP || addr.kind == ADDR_TCP6) &&
-		    !is_restricted())
-			refuse_open_tcp(set.listen.word[i]);
+		if (addr.kind == ADDR_TCP || addr.kind == ADDR_TCP6)
+			restrict_tcp(set.listen.word[i]);
 	}
 	if (set.status && *set.status != '/')
 		opt_usage("-status %s: a path begins with /", set.status);
@@ -303,10 +306,8 @@ static void inherit_all(void)
 	if (listener_count == 0)
 		opt_usage("no -listen, and no listening socket was passed");
 	for (i = 0; i < listener_count; i++)
-		if (listeners[i].endpoint.name.ss_family != AF_UNIX &&
-		    !is_restricted())
-			refuse_open_tcp(
-				addr_format(&listeners[i].endpoint, text));
+		if (listeners[i].endpoint.name.ss_family != AF_UNIX)
+			restrict_tcp(addr_format(&listeners[i].endpoint, text));
 }
 
 static const char *resolve(const char *option, const char *path)
