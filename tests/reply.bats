@@ -283,6 +283,29 @@ internal_error() {
 	kill "$(cat pid)"
 }
 
+@test "what is printed on stderr again and again holds no reply back that is over" {
+	local begin
+	# Its stdout has ended; it has ended itself, and what it left has stdout.
+	program closed <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nover\n'
+		exec >&-
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i >&2; sleep 0.3; done
+	END
+	program left <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nover\n'
+		for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i >&2; sleep 0.3; done &
+	END
+	wrapper
+	for name in closed left; do
+		begin=$(now_ms)
+		run -0 get "$PWD/$name"
+		[[ $output == *over* ]]
+		[ $(($(now_ms) - begin)) -lt 2500 ]
+	done
+}
+
 @test "what something left behind prints later goes nowhere, and does not kill it" {
 	program later <<-'END'
 		#!/bin/sh

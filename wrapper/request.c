@@ -176,13 +176,18 @@ static void fail_by_head(struct request *request)
 }
 
 /* Nothing more has come for a second from what holds the other side of the
- * program's end or of its stdout. Called while there is nothing to read. */
+ * program's end or of its stdout. What comes on stderr is no reply, and holds
+ * none back. Called while there is no stdout to read. */
 static bool has_lingered(struct request *request)
 {
+	const struct answer *answer = &request->answer;
+	uint64_t printed = answer->bytes + answer->head_have;
+
 	if (request->orphaned)
 		return true;
-	if (request->answer.moved || !request->linger.next)
+	if (printed != request->printed || !request->linger.next)
 		timer_start(&linger_timers, &request->linger);
+	request->printed = printed;
 	return false;
 }
 
@@ -225,17 +230,21 @@ static bool is_readable(const struct stream *stream)
 static void settle(struct request *request)
 {
 	struct answer *answer = &request->answer;
+	bool over = request->exited || answer->out.pipe.fd < 0;
 
-	if (request->state == REQUEST_RUNNING && !is_readable(&answer->out) &&
-	    !is_readable(&answer->err)) {
-		if (request->exited)
-			settle_exited(request);
-		else if (answer->out.pipe.fd < 0)
-			settle_closed(request);
-	} else {
-		timer_stop(&request->linger);
-	}
 	answer->moved = false;
+	if (request->state != REQUEST_RUNNING || !over ||
+	    is_readable(&answer->out)) {
+		timer_stop(&request->linger);
+		return;
+	}
+	/* What its stderr holds by now is told; but it may never be empty. */
+	if (is_readable(&answer->err) && !has_lingered(request))
+		return;
+	if (request->exited)
+		settle_exited(request);
+	else
+		settle_closed(request);
 }
 
 static void linger_is_over(struct timer *timer)

@@ -56,10 +56,11 @@ struct request {
 	bool data_ended;  /* FCGI_DATA, in the Filter role */
 	bool holds_reply; /* nginx: until the body is in */
 	bool exited;
-	bool orphaned;	 /* the second after stdout's or the program's end
-			    is over */
-	bool named;	 /* PARAMS are complete: it counts as one */
-	int wait_status; /* as of waitpid(2) */
+	bool orphaned;	  /* the second after stdout's or the program's end
+			     is over */
+	uint64_t printed; /* on stdout, when that second began */
+	bool named;	  /* PARAMS are complete: it counts as one */
+	int wait_status;  /* as of waitpid(2) */
 	struct child *child;
 	char *name; /* the program's path; owned */
 
