@@ -113,6 +113,16 @@ many() {
 	wait_for idle
 }
 
+@test "the end of a connection with 65,535 requests that nobody reads the end of holds nobody up" {
+	target
+	attack aborts 65535
+	serves
+	exec {GATE}>&-
+	ended attack
+	run -0 wire 'timeout 3' "get 1 $CGI/hello" 'end 1'
+	wait_for idle
+}
+
 @test "programs that print without end, read or not, hold nobody up" {
 	target -max 40
 	attack runs "$(many 8 30)"

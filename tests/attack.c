@@ -7,6 +7,7 @@
  *	params	N requests on a connection whose variables never end
  *	names	a request of N variables whose names share a place of a table
  *	ids	N requests on a connection, all begun before any is complete
+ *	aborts	likewise, and aborted; of the last one's reply nothing is read
  *	runs	N requests of PROGRAM on connections of their own
  *	unread	the same, and nothing of the replies is read
  *	pours	the same, with bodies of 60 MB, far past CONTENT_LENGTH
@@ -310,6 +311,24 @@ static void ids(int n)
 	printf("%d answered\n", count_ends(fd, n));
 }
 
+static void aborts(int n)
+{
+	int fd = dial();
+	int i;
+
+	for (i = 1; i < n; i++)
+		put_begin(fd, (uint16_t)i);
+	put_request(fd, (uint16_t)n, "0");
+	put_record(fd, FCGI_STDIN, (uint16_t)n, "", 0);
+	/* Until the wrapper can send no more. */
+	goes_on(500);
+	for (i = 1; i < n; i++)
+		put_record(fd, FCGI_ABORT_REQUEST, (uint16_t)i, "", 0);
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
 static void run_all(int n, bool reads, bool pours)
 {
 	static char block[CHUNK];
@@ -364,6 +383,8 @@ int main(int argc, char **argv)
 		names(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
+	else if (strcmp(argv[2], "aborts") == 0)
+		aborts(n);
 	else if (strcmp(argv[2], "runs") == 0)
 		run_all(n, true, false);
 	else if (strcmp(argv[2], "unread") == 0)

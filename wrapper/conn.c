@@ -93,24 +93,20 @@ long conn_count(void)
 
 static void drop_turns(struct conn *conn, struct request *request)
 {
-	struct request **at = &conn->turn_first;
-
-	if (!request->has_turn)
+	if (!request->turn_at)
 		return;
-	while (*at != request)
-		at = &(*at)->turn_next;
-	*at = request->turn_next;
-	if (!*at)
-		conn->turn_last = at;
-	request->has_turn = false;
+	*request->turn_at = request->turn_next;
+	*(request->turn_next ? &request->turn_next->turn_at
+			     : &conn->turn_last) = request->turn_at;
+	request->turn_at = NULL;
 }
 
 static void give_turn(struct conn *conn, struct request *request)
 {
-	if (request->has_turn)
+	if (request->turn_at)
 		return;
-	request->has_turn = true;
 	request->turn_next = NULL;
+	request->turn_at = conn->turn_last;
 	*conn->turn_last = request;
 	conn->turn_last = &request->turn_next;
 }

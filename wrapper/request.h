@@ -36,7 +36,8 @@ struct request {
 	struct request *prev;
 	struct request *hash_next;
 	struct request *turn_next; /* of those with something to say */
-	bool has_turn;
+	struct request **turn_at;  /* what points to it there; NULL: it has
+				      nothing to say */
 
 	struct request *queue_prev; /* of those that wait for -max */
 	struct request *queue_next;
