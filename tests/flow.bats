@@ -65,6 +65,19 @@ pattern() {
 	flat
 }
 
+@test "a program that prints and never reads its body holds up no request behind it" {
+	program chatty <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		while ! [ -e "$GO" ]; do echo more; sleep 0.03; done
+	END
+	export GO=$PWD/go
+	wrapper -env GO
+	run -0 wire 'timeout 4' "open 1 $PWD/chatty CONTENT_LENGTH=2000000" \
+		'fill 1 2000000' "get 2 $CGI/hello" 'end 2' "create $PWD/go" \
+		'end 1'
+}
+
 @test "a body that its program never reads is thrown away when the program has ended" {
 	wrapper
 	run -0 wire "open 1 $CGI/hello CONTENT_LENGTH=50000000" \

@@ -115,10 +115,9 @@ static void request_changed(struct request *request)
 {
 	struct conn *conn = request->owner;
 
-	if (conn->stuck == request) {
+	/* It is tried again; what it prints does not give it more time. */
+	if (conn->stuck == request)
 		conn->stuck = NULL;
-		timer_stop(&conn->timer);
-	}
 	give_turn(conn, request);
 	/* conn_run itself takes the turns that it gives. */
 	if (!conn->busy)
@@ -299,6 +298,8 @@ static size_t give_body(struct conn *conn, struct request *request,
 		taken += take(request, record->bytes + taken,
 			      record->length - taken);
 	}
+	if (taken > 0)
+		timer_stop(&conn->timer);
 	if (taken < record->length)
 		get_stuck(conn, request);
 	return taken;
@@ -461,12 +462,14 @@ static bool pass_body(struct conn *conn)
 	request = find(conn, record.id);
 	passed = request ? request_pass_stdin(request, conn->socket.fd, left)
 			 : 0;
-	if (passed > 0)
+	if (passed > 0) {
 		record_passed(&conn->reader, (size_t)passed);
-	else if (passed < 0 && !has_others(conn))
+		timer_stop(&conn->timer);
+	} else if (passed < 0 && !has_others(conn)) {
 		get_stuck(conn, request);
-	else
+	} else {
 		return false;
+	}
 	return true;
 }
 
