@@ -135,6 +135,39 @@ family_is_there() {
 	logged '-timeout of 0.500 s'
 }
 
+# sip MS: what the server of a slow client does; prints how much came.
+sip() {
+	perl -MIO::Socket::UNIX -e '
+		my ($path, $program, $ms) = @ARGV;
+		my $s = IO::Socket::UNIX->new(Peer => $path) or die $!;
+		my $file = pack("CC", 15, length $program) . "SCRIPT_FILENAME$program";
+		$file .= pack("CC", 12, 6) . "QUERY_STRING700000";
+		for ([1, pack("nx6", 1)], [4, $file], [4, ""], [5, ""]) {
+			print $s pack("CCnnCC", 1, $$_[0], 1, length $$_[1], 0, 0), $$_[1];
+		}
+		$s->flush;
+		my ($n, $part) = 0;
+		while ($part = sysread $s, my $bytes, 8192) {
+			$n += $part;
+			select undef, undef, undef, $ms / 1000;
+		}
+		print "$n\n"' "$SOCK" "$CGI_C/pour" "$1"
+}
+
+@test "-timeout: a client that takes a reply slowly takes it" {
+	wrapper -timeout 0.9
+	run -0 sip 50
+	[ "$output" -gt 700000 ]
+	run ! logged -timeout
+}
+
+@test "-timeout: a server that takes nothing of a reply loses it" {
+	wrapper -timeout 0.5
+	start deaf "$BUILD/wire" "$SOCK" "get 1 $CGI_C/pour QUERY_STRING=9000000" \
+		'stall 5000'
+	wait_for logged '-timeout of 0.500 s'
+}
+
 @test "-timeout: a body that goes on coming is a sign of life" {
 	wrapper -timeout 1
 	run -0 wire "open 1 $CGI/count CONTENT_LENGTH=4" 'stdin 1 a' \

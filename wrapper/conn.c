@@ -10,6 +10,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,6 +54,8 @@ struct conn {
 	unsigned char *input;  /* read, but not yet taken; owned */
 	size_t input_used;
 	size_t input_size;
+	int64_t taken_ms; /* when the server was last seen to take bytes */
+	int untaken;	  /* how many were in the socket then (-timeout) */
 	uint32_t request_count;
 	bool is_unix;
 	bool busy; /* in conn_run */
@@ -122,6 +125,29 @@ static void request_changed(struct request *request)
 	/* conn_run itself takes the turns that it gives. */
 	if (!conn->busy)
 		loop_soon(&conn->task);
+}
+
+/* How many bytes that were sent the server has not taken yet. */
+static int count_untaken(const struct conn *conn)
+{
+	int n;
+
+	return ioctl(conn->socket.fd, TIOCOUTQ, &n) < 0 ? 0 : n;
+}
+
+/* The socket tells that there is room again when most of it is empty: whoever
+ * reads slowly takes bytes for a long time before that. */
+static bool request_taken(struct request *request)
+{
+	struct conn *conn = request->owner;
+	int before = conn->untaken;
+
+	if (!conn->out.blocked)
+		return false;
+	conn->untaken = count_untaken(conn);
+	if (conn->untaken < before)
+		conn->taken_ms = loop_now();
+	return loop_now() - conn->taken_ms < set.timeout_ms;
 }
 
 /* A connection may have 65,535 requests: they are found by a table, one for
@@ -232,7 +258,8 @@ static void begin(struct conn *conn, const struct record *record)
 		conn->unread = true;
 		return;
 	}
-	request = request_begin(record->id, role, conn, request_changed);
+	request = request_begin(record->id, role, conn, request_changed,
+				request_taken);
 	if (!request) {
 		out_end_request(&conn->out, record->id, 0, FCGI_OVERLOADED);
 		conn->unread = true;
@@ -542,6 +569,10 @@ static void flush(struct conn *conn)
 		    loop_change(&conn->socket, LOOP_IN | LOOP_OUT) < 0)
 			conn->gone = true;
 		conn->watches_out = true;
+		if (set.timeout_ms > 0) {
+			conn->untaken = count_untaken(conn);
+			conn->taken_ms = loop_now();
+		}
 		mind_stuck(conn);
 		break;
 	case OUT_GONE:

@@ -276,8 +276,13 @@ static void end_by_limit(struct request *request, enum shared_killed kind,
 
 static void idle_is_over(struct timer *timer)
 {
-	end_by_limit(LOOP_OWNER(timer, struct request, idle), KILLED_TIMEOUT,
-		     "no byte moved, and the -timeout", set.timeout_ms);
+	struct request *request = LOOP_OWNER(timer, struct request, idle);
+
+	if (request->taken(request))
+		touch(request);
+	else
+		end_by_limit(request, KILLED_TIMEOUT,
+			     "no byte moved, and the -timeout", set.timeout_ms);
 }
 
 static void wall_is_over(struct timer *timer)
@@ -361,7 +366,8 @@ void request_trim(void)
 }
 
 struct request *request_begin(uint16_t id, uint16_t role, void *owner,
-			      void (*changed)(struct request *))
+			      void (*changed)(struct request *),
+			      bool (*taken)(struct request *))
 {
 	struct request *request = calloc(1, sizeof(*request));
 
@@ -371,6 +377,7 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->role = role;
 	request->owner = owner;
 	request->changed = changed;
+	request->taken = taken;
 	request->begun_us = loop_clock_us();
 	body_init(&request->body, in_ready);
 	answer_init(&request->answer, out_ready, err_ready);

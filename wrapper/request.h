@@ -45,6 +45,8 @@ struct request {
 	void *owner; /* its connection */
 	/* It has something to say, or takes more of its body. */
 	void (*changed)(struct request *request);
+	/* Whether what it has said is on its way to somebody slow. */
+	bool (*taken)(struct request *request);
 
 	uint16_t id;
 	uint16_t role;
@@ -83,7 +85,8 @@ void request_init(void);
 
 /* FCGI_BEGIN_REQUEST. Returns NULL if there is no memory. */
 struct request *request_begin(uint16_t id, uint16_t role, void *owner,
-			      void (*changed)(struct request *));
+			      void (*changed)(struct request *),
+			      bool (*taken)(struct request *));
 
 /* FCGI_PARAMS and its end. */
 void request_params(struct request *request, const unsigned char *bytes,
