@@ -278,6 +278,20 @@ programs_in() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "-idle does not end workers of which one was in use a moment ago" {
+	wrapper -workers 2 -idle 1.5
+	wait_for worker_count_is 2
+	local end
+	end=$(($(now_ms) + 3500))
+	# One worker serves all; the other one has nothing to do.
+	while [ "$(now_ms)" -lt $end ]; do
+		run -0 get "$CGI/hello"
+		sleep 0.1
+	done
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "one connection wakes one worker, not all of them" {
 	wrapper -workers 4
 	wait_for worker_count_is 4

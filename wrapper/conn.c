@@ -774,6 +774,8 @@ int conn_open(int fd, bool is_unix)
 	count++;
 	mine->connections++;
 	shared->accepted++;
+	/* It may have come and gone before anybody counts. */
+	shared->used_ms = loop_now();
 	return 0;
 }
 

@@ -236,10 +236,11 @@ static void bell_ready(struct watch *watch, unsigned events)
 	request_start_waiting();
 }
 
+/* The timer is this worker's own: another one may have been in use since. */
 static void idle_is_over(struct timer *timer)
 {
 	(void)timer;
-	if (shared_in_use())
+	if (shared_in_use() || loop_now() - shared->used_ms < set.idle_ms)
 		timer_start(&idle_timers, &idle);
 	else if (set.workers > 1)
 		kill(getppid(), SIGTERM);
@@ -325,10 +326,12 @@ static void mind_idleness(void)
 {
 	if (set.idle_ms == 0 || stopping)
 		return;
-	if (conn_count() > 0 || child_count() > 0)
+	if (conn_count() > 0 || child_count() > 0) {
 		timer_stop(&idle);
-	else if (!idle.next)
+	} else if (!idle.next) {
+		shared->used_ms = loop_now();
 		timer_start(&idle_timers, &idle);
+	}
 }
 
 int serve(struct listener *listeners, int count)

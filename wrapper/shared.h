@@ -66,7 +66,8 @@ struct shared {
 	shared_count killed[KILLED_KINDS];
 	struct histogram spawn_time;
 	struct histogram request_time;
-	int64_t started; /* seconds since 1970 */
+	int64_t started;	 /* seconds since 1970 */
+	_Atomic int64_t used_ms; /* by any worker, the last time: loop_now() */
 	int workers;
 	struct shared_worker worker[];
 };
