@@ -149,6 +149,33 @@ programs_in() {
 	grep -q slept one.log
 }
 
+@test "a worker that is killed is replaced though the machine's clock was set back" {
+	[ -z "${INSTRUMENTED:-}" ] || return 0
+	cat >clock.c <<-'END'
+		#define _GNU_SOURCE
+		#include <sys/syscall.h>
+		#include <time.h>
+		#include <unistd.h>
+		time_t time(time_t *t)
+		{
+			struct timespec now;
+			syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+			now.tv_sec -= access("set-back", F_OK) ? 0 : 3600;
+			if (t)
+				*t = now.tv_sec;
+			return now.tv_sec;
+		}
+	END
+	cc -shared -fPIC -o clock.so clock.c
+	LD_PRELOAD=$PWD/clock.so wrapper -workers 2
+	wait_for worker_count_is 2
+	local pid
+	pid=$(workers | head -1)
+	touch set-back
+	kill -KILL "$pid"
+	wait_for starts_anew "$pid"
+}
+
 @test "a killed worker's programs end, and their places under -max are free again" {
 	export PIDFILE=$PWD/pid
 	wrapper -workers 2 -max 1 -queue 0 -env PIDFILE

@@ -14,14 +14,16 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "loop.h"
 #include "notify.h"
 #include "serve.h"
 #include "settings.h"
 #include "shared.h"
 #include "status.h"
 
-#define TELL_S	10 /* between two STATUS= lines */
-#define HURRY_S 1  /* a worker that dies sooner is replaced after so long */
+#define TELL_S	 10 /* between two STATUS= lines */
+#define HURRY_S	 1  /* a worker that dies sooner is replaced after so long */
+#define HURRY_US (HURRY_S * 1000000)
 
 static struct listener *listeners;
 static int listener_count;
@@ -153,7 +155,7 @@ static int wait_signal(const sigset_t *handled, bool hurry)
 
 int workers_run(struct listener *shared_listeners, int count)
 {
-	time_t last = 0;
+	int64_t last = loop_clock_us() - HURRY_US;
 	sigset_t handled;
 
 	listeners = shared_listeners;
@@ -164,9 +166,9 @@ int workers_run(struct listener *shared_listeners, int count)
 		bool hurry = false;
 		int number;
 
-		if (!stopping && time(NULL) - last >= HURRY_S) {
+		if (!stopping && loop_clock_us() - last >= HURRY_US) {
 			hurry = start_missing();
-			last = time(NULL);
+			last = loop_clock_us();
 		} else {
 			hurry = !stopping;
 		}
