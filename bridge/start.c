@@ -187,13 +187,11 @@ static void pause_for(long ms)
 	nanosleep(&time, NULL);
 }
 
-void start_end(pid_t pid)
+/* It has been sent TERM; at that moment it gets KILL. */
+static void await_end(pid_t pid, int64_t moment)
 {
-	int64_t end = patience_in(END_WAIT_MS);
-
-	kill(-pid, SIGTERM);
 	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (patience_until(end) == 0) {
+		if (patience_until(moment) == 0) {
 			kill(-pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 			return;
@@ -202,6 +200,12 @@ void start_end(pid_t pid)
 	}
 	/* What it has started itself. */
 	kill(-pid, SIGKILL);
+}
+
+void start_end(pid_t pid)
+{
+	kill(-pid, SIGTERM);
+	await_end(pid, patience_in(END_WAIT_MS));
 }
 
 /* --- All copies */
@@ -237,6 +241,7 @@ static bool is_running(pid_t pid, struct outcome *outcome)
 
 static void end_copies(struct copies *copies)
 {
+	int64_t moment = patience_in(END_WAIT_MS);
 	long i;
 	int j;
 
@@ -247,7 +252,7 @@ static void end_copies(struct copies *copies)
 			kill(-copies->pids[i], SIGTERM);
 	for (i = 0; i < copies->count; i++)
 		if (copies->pids[i] > 0)
-			start_end(copies->pids[i]);
+			await_end(copies->pids[i], moment);
 }
 
 static void forget(struct copies *copies)

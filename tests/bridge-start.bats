@@ -234,6 +234,24 @@ starting() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "copies that TERM does not end are ended together" {
+	local from
+	program stubborn <<-'END'
+		#!/bin/sh
+		trap '' TERM
+		echo up >>ups
+		while :; do sleep 0.1; done
+	END
+	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" \
+		"$PWD/stubborn" 3
+	wait_for eval '[ "$(grep -c . ups)" -eq 3 ]'
+	wait_for grep -q sigtimedwait "/proc/$PID/wchan"
+	from=$(now_ms)
+	stop supervisor TERM
+	[ $(($(now_ms) - from)) -lt 3500 ]
+	[ "$STATUS" -eq 143 ]
+}
+
 @test "a copy that ends again and again is not started in a whirl" {
 	program brief <<-END
 		#!/bin/sh
