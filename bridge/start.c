@@ -447,6 +447,15 @@ static int wait_signal(const sigset_t *signals, int64_t until)
 	return number < 0 ? 0 : number;
 }
 
+/* nohup: HUP ends nothing then; blocked it would be waited for all the same. */
+static bool is_ignored(int number)
+{
+	struct sigaction action;
+
+	return sigaction(number, NULL, &action) == 0 &&
+	       action.sa_handler == SIG_IGN;
+}
+
 int start_supervise(const struct addr *addr, struct outcome *outcome)
 {
 	struct copies copies;
@@ -457,7 +466,8 @@ int start_supervise(const struct addr *addr, struct outcome *outcome)
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
+	if (!is_ignored(SIGHUP))
+		sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (begin(&copies, addr, outcome) < 0)
 		return -1;

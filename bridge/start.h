@@ -25,8 +25,8 @@ enum {
 int start_copies(const struct addr *addr, struct outcome *outcome);
 
 /* The same, and stays: a copy that ends is started again. Returns only on
- * failure; TERM, INT and HUP end the copies, remove the socket and end this
- * process as the signal does. */
+ * failure; TERM, INT and HUP (but under nohup) end the copies, remove the
+ * socket and end this process as the signal does. */
 int start_supervise(const struct addr *addr, struct outcome *outcome);
 
 /*

@@ -234,6 +234,18 @@ starting() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "-supervise under nohup is not ended by HUP" {
+	start supervisor nohup "$CGI_FCGI" -supervise -connect "$SOCK" "$APP" 1
+	wait_for copies_are 1
+	wait_for grep -q sigtimedwait "/proc/$PID/wchan"
+	kill -HUP "$PID"
+	sleep 0.3
+	alive "$PID"
+	url /?x
+	stop supervisor TERM
+	[ "$STATUS" -eq 143 ]
+}
+
 @test "copies that TERM does not end are ended together" {
 	local from
 	program stubborn <<-'END'
