@@ -61,27 +61,6 @@ void log_to_syslog(void)
 	log_syslog = true;
 }
 
-/* Copies text as printable bytes; returns how many bytes of out are used. */
-static size_t log_clean(char *out, size_t room, const char *text)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t used = 0;
-
-	for (; *text && used + 4 < room; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c >= ' ' && c != 0x7f) {
-			out[used++] = (char)c;
-			continue;
-		}
-		out[used++] = '\\';
-		out[used++] = 'x';
-		out[used++] = digits[c >> 4];
-		out[used++] = digits[c & 15];
-	}
-	return used;
-}
-
 static void log_line(const char *format, va_list args)
 {
 	char text[LOG_LINE_MAX];
@@ -97,7 +76,7 @@ static void log_line(const char *format, va_list args)
 				   (long)getpid());
 	else
 		used = text_format(line, 64, "%s: ", log_prefix);
-	used += log_clean(line + used, sizeof(line) - used - 1, text);
+	used += text_clean(line + used, sizeof(line) - used, text);
 	line[used++] = '\n';
 	/* One write, so that lines of several processes do not mix. When
 	 * nobody can read it there is nobody left to tell. */

@@ -187,6 +187,27 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 	return length;
 }
 
+size_t text_clean(char *out, size_t size, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t used = 0;
+
+	for (; *text && used + 5 < size; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c >= ' ' && c != 0x7f) {
+			out[used++] = (char)c;
+			continue;
+		}
+		out[used++] = '\\';
+		out[used++] = 'x';
+		out[used++] = digits[c >> 4];
+		out[used++] = digits[c & 15];
+	}
+	out[used] = '\0';
+	return used;
+}
+
 int text_write(int fd, const char *text, size_t length)
 {
 	while (length > 0) {

@@ -19,6 +19,10 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 size_t text_vformat(char *out, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
+/* Copies text as one line of printable bytes, control characters as \xHH, and
+ * a NUL: as much as size > 5 has room for. Returns its length. */
+size_t text_clean(char *out, size_t size, const char *text);
+
 /* Writes text to a descriptor, all of it. Returns 0, or -1 and errno. */
 int text_write(int fd, const char *text, size_t length);
 

@@ -283,6 +283,16 @@ internal_error() {
 	kill "$(cat pid)"
 }
 
+@test "the reason on FCGI_STDERR is one line, whatever a name or an output holds" {
+	program loose <<<$'#!/bin/sh\necho first; echo second'
+	wrapper
+	run -0 wire "get 1 $PWD/no\\nfake:\\sline\\x07" "get 2 $PWD/loose" \
+		'end 1 2' 'tell 1 2'
+	grep -E '^1 STDERR cgi-fcgi: .*/no\\\\x0afake: line\\\\x07: no such program.*\\n$' \
+		<<<"$output"
+	grep -E '^2 STDERR cgi-fcgi: .*"first\\\\x0a.*\\n$' <<<"$output"
+}
+
 @test "what is printed on stderr again and again holds no reply back that is over" {
 	local begin
 	# Its stdout has ended; it has ended itself, and what it left has stdout.

@@ -720,14 +720,16 @@ bool request_is_read(const struct request *request)
 /* The last records: the reason, the page, the ends of the streams, the end. */
 static void say_end(struct request *request, struct out *out)
 {
-	char line[PROGRAM_WHY_MAX + 16];
+	static const char begin[] = "cgi-fcgi: ";
+	char line[4 * PROGRAM_WHY_MAX + sizeof(begin)];
 	char page[REPLY_PAGE_MAX];
 	struct answer *answer = &request->answer;
 
 	if (request->why && set.stderr_mode & STDERR_FCGI) {
-		size_t n = text_format(line, sizeof(line), "cgi-fcgi: %s\n",
-				       request->why);
+		size_t n = text_format(line, sizeof(line), "%s", begin);
 
+		n += text_clean(line + n, sizeof(line) - n, request->why);
+		line[n++] = '\n';
 		out_record(out, FCGI_STDERR, request->id, line, n);
 		answer->err_opened = true;
 	}
