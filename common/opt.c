@@ -3,6 +3,7 @@
  */
 #include "opt.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 #include "log.h"
 #include "text.h"
 
-#define SECONDS_MAX  1000000000L
+/* As milliseconds they fit, also where a long has 32 bits. */
+#define SECONDS_MAX                                                            \
+	(LONG_MAX / 1000 < 1000000000 ? LONG_MAX / 1000 : 1000000000L)
 #define HELP_COLUMNS 79
 
 void opt_usage(const char *format, ...)

@@ -36,6 +36,17 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif
+/* On machines where ids once had 16 bits the plain calls cut them still: 65536
+ * would be root. */
+#ifdef SYS_setresuid32
+#define SET_GROUPS SYS_setgroups32
+#define SET_GID	   SYS_setresgid32
+#define SET_UID	   SYS_setresuid32
+#else
+#define SET_GROUPS SYS_setgroups
+#define SET_GID	   SYS_setresgid
+#define SET_UID	   SYS_setresuid
+#endif
 
 static int null_fd = -1;
 static bool shares_files;
@@ -70,9 +81,9 @@ static int set_limits(void)
 
 int spawn_become(uid_t uid, gid_t gid)
 {
-	if (syscall(SYS_setgroups, (size_t)0, NULL) < 0 ||
-	    syscall(SYS_setresgid, gid, gid, gid) < 0 ||
-	    syscall(SYS_setresuid, uid, uid, uid) < 0)
+	if (syscall(SET_GROUPS, (size_t)0, NULL) < 0 ||
+	    syscall(SET_GID, gid, gid, gid) < 0 ||
+	    syscall(SET_UID, uid, uid, uid) < 0)
 		return -1;
 	return 0;
 }

@@ -169,7 +169,7 @@ static const char *set_limit(void *settings, const char *value)
 
 		if (strncmp(value, known[i].name, length) != 0)
 			continue;
-		if (opt_number(value + length, 0, 1L << 40, &number) < 0)
+		if (opt_number(value + length, 0, 0x7fffffff, &number) < 0)
 			return "the limit is not a whole number";
 		if (s->limits == RLIM_NLIMITS)
 			return "too many of these";
