@@ -6,20 +6,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "text.h"
 
+#define PATIENCE_MS	500
 #define SYSLOG_PRIORITY "<29>" /* a daemon's notice (RFC 3164 §4.1.1) */
 
 static const char *log_prefix = "cgi-fcgi";
 static bool log_syslog;
 static int log_fd = STDERR_FILENO;
+static long log_lost; /* lines, since one was written */
 static void (*log_end)(void);
 
 void log_open(const char *name)
@@ -61,27 +64,53 @@ void log_to_syslog(void)
 	log_syslog = true;
 }
 
+static size_t put_begin(char *line, size_t size)
+{
+	return log_syslog ? text_format(line, size,
+					SYSLOG_PRIORITY "%s[%ld]: ", log_prefix,
+					(long)getpid())
+			  : text_format(line, size, "%s: ", log_prefix);
+}
+
+/* One write, so that lines of several processes do not mix. When nobody can
+ * read it there is nobody left to tell. */
+static void put_line(const char *text)
+{
+	char line[LOG_LINE_MAX + 80];
+	size_t used = put_begin(line, 64);
+	ssize_t ignored;
+
+	used += text_clean(line + used, sizeof(line) - used, text);
+	line[used++] = '\n';
+	ignored = write(log_fd, line, used);
+	(void)ignored;
+}
+
+/* Whoever reads slowly is waited for; whoever has stopped must not stop us. */
+static bool is_read(void)
+{
+	struct pollfd one = {.fd = log_fd, .events = POLLOUT};
+
+	return poll(&one, 1, log_lost ? 0 : PATIENCE_MS) != 0;
+}
+
 static void log_line(const char *format, va_list args)
 {
 	char text[LOG_LINE_MAX];
-	char line[LOG_LINE_MAX + 80];
 	int saved = errno;
-	ssize_t ignored;
-	size_t used;
 
-	text_vformat(text, sizeof(text), format, args);
-	if (log_syslog)
-		used = text_format(line, 64,
-				   SYSLOG_PRIORITY "%s[%ld]: ", log_prefix,
-				   (long)getpid());
-	else
-		used = text_format(line, 64, "%s: ", log_prefix);
-	used += text_clean(line + used, sizeof(line) - used, text);
-	line[used++] = '\n';
-	/* One write, so that lines of several processes do not mix. When
-	 * nobody can read it there is nobody left to tell. */
-	ignored = write(log_fd, line, used);
-	(void)ignored;
+	if (log_lost && is_read()) {
+		text_format(text, sizeof(text),
+			    "%ld lines were not read and are lost", log_lost);
+		put_line(text);
+		log_lost = 0;
+	}
+	if (log_lost || !is_read()) {
+		log_lost++;
+	} else {
+		text_vformat(text, sizeof(text), format, args);
+		put_line(text);
+	}
 	errno = saved;
 }
 

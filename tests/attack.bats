@@ -162,3 +162,19 @@ many() {
 	small 12000
 	over
 }
+
+@test "a log that nobody reads stops nothing, and what was lost of it is told" {
+	mkfifo unread
+	exec {LOG}<>unread
+	SOCK=$PWD/sock
+	start wrapper sh -c 'exec "$@" 2>unread' sh "$CGI_FCGI" -listen "$SOCK" \
+		-verbose
+	wait_for listens "$SOCK"
+	# More lines than a pipe holds.
+	for i in 1 2 3; do serves; done
+	timeout 5 head -c 40000 <&$LOG >log
+	grep -q 'nonce' log
+	serves
+	timeout 5 grep -m 1 'lines were not read and are lost' <&$LOG
+	exec {LOG}>&-
+}

@@ -762,8 +762,11 @@ int conn_open(int fd, bool is_unix)
 	conn->turn_last = &conn->turn_first;
 	conn->is_unix = is_unix;
 	conn->out.can_promise = is_unix;
-	if (!is_unix)
+	if (!is_unix) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		/* A server whose machine has gone says nothing any more. */
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	}
 	/* Its request has often come already. */
 	conn->readable = true;
 	loop_soon(&conn->task);
