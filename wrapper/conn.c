@@ -661,7 +661,8 @@ static void end_unread(struct conn *conn)
  * sends would otherwise make a reset of the close. */
 static void finish(struct conn *conn)
 {
-	if (conn->at_end || (!conn->unread && !conn->input)) {
+	if (conn->at_end ||
+	    (!conn->unread && !conn->input && !conn->reader.inside)) {
 		conn->gone = true;
 		return;
 	}
