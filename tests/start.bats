@@ -356,14 +356,14 @@ new_worker() {
 }
 
 @test "-daemon returns when it listens; -pidfile then says whom to stop" {
-	start starter "$CGI_FCGI" -listen "$SOCK" -daemon -pidfile "$PWD/pid"
+	# Names as they are given: both files go at its end.
+	start starter "$CGI_FCGI" -listen ./sock -daemon -pidfile pid
 	ended starter
 	[ "$STATUS" -eq 0 ]
-	listens "$SOCK"
 	run -0 get "$CGI/hello"
 	kill "$(cat pid)"
-	wait_for gone "$(cat pid || echo 1)" || [ ! -e pid ]
-	wait_for deaf_at "$SOCK"
+	wait_for [ ! -e pid ]
+	[ ! -e sock ]
 }
 
 @test "a socket that systemd passes is served, READY=1 and STOPPING=1 are told" {

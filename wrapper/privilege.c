@@ -81,7 +81,9 @@ static void go_to_background(void)
 		kill(pid, SIGKILL);
 		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
 	}
-	if (setsid() < 0 || chdir("/") < 0)
+	/* It stays where it is: names that are relative are removed at its
+	 * end. */
+	if (setsid() < 0)
 		die(1, "-daemon: %s", strerror(errno));
 	if (pidfile >= 0)
 		close(pidfile);
