@@ -16,7 +16,6 @@
 
 #include "text.h"
 
-#define PATIENCE_MS	500
 #define SYSLOG_PRIORITY "<29>" /* a daemon's notice (RFC 3164 §4.1.1) */
 
 static const char *log_prefix = "cgi-fcgi";
@@ -91,7 +90,7 @@ static bool is_read(void)
 {
 	struct pollfd one = {.fd = log_fd, .events = POLLOUT};
 
-	return poll(&one, 1, log_lost ? 0 : PATIENCE_MS) != 0;
+	return poll(&one, 1, log_lost ? 0 : LOG_PATIENCE_MS) != 0;
 }
 
 static void log_line(const char *format, va_list args)

@@ -7,7 +7,8 @@
  * name for example, are written as \xNN: nobody else's bytes begin a line.
  */
 
-#define LOG_LINE_MAX 1024 /* a longer line is cut there */
+#define LOG_LINE_MAX	1024 /* a longer line is cut there */
+#define LOG_PATIENCE_MS 500  /* with whoever reads it; then lines are lost */
 
 /* The name that begins each line; text lives as long as the process. */
 void log_open(const char *name);

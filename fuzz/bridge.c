@@ -19,6 +19,7 @@
 #include "../bridge/connect.h"
 #include "../bridge/wish.h"
 #include "fuzz.h"
+#include "log.h"
 #include "world.h"
 
 #define ARGS_MAX    24
@@ -272,8 +273,10 @@ static int wait_here(struct pollfd *fds, nfds_t count, int ms)
 
 int bridge_poll(struct pollfd *fds, nfds_t count, int ms)
 {
-	return ms == 0 || !running ? world_real_poll(fds, count, 0)
-				   : wait_here(fds, count, ms);
+	/* The log waits for nobody here. */
+	return ms == 0 || ms == LOG_PATIENCE_MS || !running
+		       ? world_real_poll(fds, count, 0)
+		       : wait_here(fds, count, ms);
 }
 
 /* --- What it was asked, and what came of it */
