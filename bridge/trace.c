@@ -68,10 +68,10 @@ static void print_text(struct trace *trace, const unsigned char *text, size_t n)
 	}
 }
 
-static void print_lost(struct trace *trace)
+static void print_lost(struct trace *trace, const struct trace_text *text)
 {
-	if (trace->lost > 0)
-		print(trace, " ... (%llu bytes more)", trace->lost);
+	if (text->lost > 0)
+		print(trace, " ... (%llu bytes more)", text->lost);
 	print(trace, "\n");
 }
 
@@ -110,25 +110,26 @@ static void print_body(struct trace *trace, const struct record *record)
 	}
 }
 
-static void keep(struct trace *trace, const unsigned char *bytes, size_t n,
-		 size_t room)
+static void keep(struct trace_text *text, unsigned char *to, size_t room,
+		 const unsigned char *bytes, size_t n)
 {
-	size_t part = room - trace->kept;
+	size_t part = room - text->kept;
 
 	if (part > n)
 		part = n;
-	memcpy(trace->text + trace->kept, bytes, part);
-	trace->kept += part;
-	trace->lost += n - part;
+	memcpy(to + text->kept, bytes, part);
+	text->kept += part;
+	text->lost += n - part;
 }
 
 static void print_pair(struct trace *trace)
 {
 	print(trace, "    ");
-	print_text(trace, trace->text, trace->name);
+	print_text(trace, trace->pair_text, trace->name);
 	print(trace, "=");
-	print_text(trace, trace->text + trace->name, trace->kept - trace->name);
-	print_lost(trace);
+	print_text(trace, trace->pair_text + trace->name,
+		   trace->pair.kept - trace->name);
+	print_lost(trace, &trace->pair);
 }
 
 static void take_pairs(struct trace *trace, const unsigned char *bytes,
@@ -142,14 +143,14 @@ static void take_pairs(struct trace *trace, const unsigned char *bytes,
 	while ((result = pair_next(&trace->pairs, &bytes, end, &part,
 				   &length)) != PAIR_MORE) {
 		if (result == PAIR_BEGIN) {
-			trace->kept = trace->name = 0;
-			trace->lost = 0;
+			trace->pair.kept = trace->pair.lost = trace->name = 0;
 		} else if (result == PAIR_NAME) {
-			keep(trace, part, length, TRACE_VALUE_MAX);
-			trace->name = trace->kept;
+			keep(&trace->pair, trace->pair_text, TRACE_VALUE_MAX,
+			     part, length);
+			trace->name = trace->pair.kept;
 		} else if (result == PAIR_VALUE) {
-			keep(trace, part, length,
-			     trace->name + TRACE_VALUE_MAX);
+			keep(&trace->pair, trace->pair_text,
+			     trace->name + TRACE_VALUE_MAX, part, length);
 		} else {
 			print_pair(trace);
 		}
@@ -175,14 +176,15 @@ static void take_piece(struct trace *trace, const struct record *record)
 		take_pairs(trace, record->bytes, record->length);
 	} else {
 		if (record->first)
-			trace->kept = trace->lost = 0;
-		keep(trace, record->bytes, record->length, TRACE_TEXT_MAX);
+			trace->content.kept = trace->content.lost = 0;
+		keep(&trace->content, trace->content_text, TRACE_TEXT_MAX,
+		     record->bytes, record->length);
 		if (!record->last)
 			return;
 		print_head(trace, record);
-		print(trace, trace->kept > 0 ? "  " : "");
-		print_text(trace, trace->text, trace->kept);
-		print_lost(trace);
+		print(trace, trace->content.kept > 0 ? "  " : "");
+		print_text(trace, trace->content_text, trace->content.kept);
+		print_lost(trace, &trace->content);
 	}
 }
 

@@ -27,10 +27,14 @@ struct trace {
 	struct sink sink;
 	struct record_reader records;
 	struct pair_reader pairs;
-	size_t kept;		 /* of the record's content, or of a pair */
-	size_t name;		 /* where the pair's value begins in text */
-	unsigned long long lost; /* bytes of it that are not shown */
-	unsigned char text[2 * TRACE_VALUE_MAX];
+	struct trace_text {
+		size_t kept;
+		unsigned long long lost; /* bytes that are not shown */
+	} content, pair;
+	size_t name; /* where the pair's value begins */
+	unsigned char content_text[TRACE_TEXT_MAX];
+	/* A pair may be in several records, with others in between. */
+	unsigned char pair_text[2 * TRACE_VALUE_MAX];
 	size_t used;
 	char lines[TRACE_LINES_MAX];
 };

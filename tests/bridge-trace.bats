@@ -150,3 +150,11 @@ many() {
 	[ "$(grep -c '^    MANY1' seen)" -eq 30 ]
 	grep -q '^< FCGI_END_REQUEST' seen
 }
+
+@test "-trace shows a pair whole that other records cut in two" {
+	bad stdin 'head 10 0 10 0' 'raw \x05\x06NAMEaval' \
+		'err between' 'head 10 0 3 0' 'raw ue!' 'out A: b\n\n' 'end 0'
+	run -0 --separate-stderr url / -trace
+	[[ $stderr == *'    NAMEa=value!'$'\n'* ]]
+	[[ $stderr == *'  between'* ]]
+}
