@@ -30,6 +30,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
@@ -223,6 +224,8 @@ MOVES(ssize_t, recv, recv, (int fd, void *to, size_t n, int flags),
       (fd, to, n, flags), fd, flags, n)
 MOVES(ssize_t, send, send, (int fd, const void *from, size_t n, int flags),
       (fd, from, n, flags), fd, flags, n)
+MOVES(ssize_t, getrandom, getrandom, (void *to, size_t n, unsigned flags),
+      (to, n, flags), -1, 0, n)
 MOVES(ssize_t, sendfile, sendfile64, (int to, int from, off64_t *at, size_t n),
       (to, from, at, n), control && control->error == EIO ? from : to, 0, n)
 

@@ -51,6 +51,7 @@
 	X(getpeername, ENOBUFS, ENOTCONN)                                      \
 	X(getpwnam, EIO, SHORTAGE)                                             \
 	X(getpwuid, EIO, SHORTAGE)                                             \
+	X(getrandom, EAGAIN, EINTR, ENOSYS, SHORT)                             \
 	X(getsockname, ENOBUFS)                                                \
 	X(getsockopt, ENOBUFS, ENOMEM)                                         \
 	X(ioctl, EIO, ENOTTY)                                                  \

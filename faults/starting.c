@@ -24,6 +24,7 @@ struct command {
 	const char *word[WORDS_MAX];
 	const char *env;
 	bool daemon;
+	bool runs; /* a program too, at its first request */
 };
 
 static const struct command plain = {
@@ -48,6 +49,9 @@ static const struct command in_background = {
 static const struct command as_user = {
 	.word = {"-listen", "%start", "-status", "/status", "-user", "nobody",
 		 "-chroot", "/", "-owner", "nobody"}};
+static const struct command first_program = {
+	.word = {"-listen", "%start", "-status", "/status", "-limit", "core=0"},
+	.runs = true};
 static const struct command as_owner = {.word = {"-listen", "%start", "-status",
 						 "/status", "-as-owner",
 						 "1000"}};
@@ -94,6 +98,17 @@ static bool is_answering(void)
 	if (control->lasts)
 		atomic_store(&control->call, -1);
 	return false;
+}
+
+/* What comes first is done once in a wrapper's life. */
+static const char *run_program(bool faulted)
+{
+	struct endpoint endpoint = address();
+	struct visit ask = {.to = &endpoint,
+			    .exchange = {{.id = 1, .bytes = 2000}},
+			    .count = 1};
+
+	return visit(&ask, faulted);
 }
 
 static pid_t begin(const struct command *command)
@@ -163,14 +178,18 @@ static const char *judge_end(pid_t pid)
 	return NULL;
 }
 
-static const char *watch(pid_t pid)
+static const char *watch(pid_t pid, bool runs, bool faulted)
 {
 	int64_t end = clock_ms() + 10000;
+	const char *wrong = NULL;
 	int status;
 
 	while (clock_ms() < end) {
-		if (is_answering())
-			return judge_end(pid);
+		if (is_answering()) {
+			if (runs)
+				wrong = run_program(faulted);
+			return wrong ? wrong : judge_end(pid);
+		}
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return judge_failure(status);
 		sleep_ms(1);
@@ -211,12 +230,12 @@ static const char *go(const struct scenario *scenario, bool faulted)
 	pid_t pid;
 	const char *wrong;
 
-	(void)faulted;
 	unlink(text("%s/start", folder));
 	unlink(text("%s/pid", folder));
 	struck = control->call;
 	pid = begin(command);
-	wrong = command->daemon ? watch_daemon(pid) : watch(pid);
+	wrong = command->daemon ? watch_daemon(pid)
+				: watch(pid, command->runs, faulted);
 	if (wrong)
 		kill(pid, SIGKILL);
 	if (end_orphans(0) && !wrong)
@@ -234,6 +253,7 @@ static const struct scenario scenarios[] = {
 	{"workers", go, &workers, true},
 	{"daemon", go, &in_background, true},
 	{"user and chroot", go, &as_user, true},
+	{"first program", go, &first_program, true},
 	{"as owner", go, &as_owner, true},
 	{0},
 };
