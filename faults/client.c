@@ -67,9 +67,11 @@ static void queue_params(struct session *session, const struct exchange *one)
 {
 	unsigned char content[8000];
 	const char *program = one->program ? one->program : "nonce";
-	size_t n = put_pair(content, "SCRIPT_FILENAME",
-			    text("%s/%s", programs, program));
+	size_t n = put_pair(content, "DOCUMENT_ROOT", programs);
 
+	if (!one->by_root)
+		n += put_pair(content + n, "SCRIPT_FILENAME",
+			      text("%s/%s", programs, program));
 	n += put_pair(content + n, "SCRIPT_NAME", text("/%s", program));
 	n += put_pair(content + n, "QUERY_STRING",
 		      text("%lu:%u:%c", one->nonce, one->bytes,

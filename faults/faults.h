@@ -66,6 +66,7 @@ struct exchange {
 	bool early;	/* FCGI_DATA before FCGI_STDIN */
 	bool no_length; /* no CONTENT_LENGTH */
 	bool nginx;
+	bool by_root;	     /* no SCRIPT_FILENAME */
 	const char *program; /* nonce, if NULL */
 	int page;	     /* the status of the page that should come */
 	const char *holds;   /* or what the reply should hold */

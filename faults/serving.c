@@ -110,6 +110,18 @@ static const struct visit missing = {
 	.to = &local,
 	.exchange = {{.id = 1, .program = "no-such-program", .page = 404}},
 	.count = 1};
+static const struct visit path_info = {
+	.to = &local,
+	.exchange = {{.id = 1, .bytes = 200, .program = "nonce/more/info"}},
+	.count = 1};
+static const struct visit document_root = {
+	.to = &local,
+	.exchange = {{.id = 1, .bytes = 200, .by_root = true}},
+	.count = 1};
+static const struct visit detour = {
+	.to = &local,
+	.exchange = {{.id = 1, .bytes = 200, .program = "../cgi/nonce"}},
+	.count = 1};
 static const struct visit status_page = {
 	.to = &local,
 	.exchange = {{.id = 1, .program = "status", .holds = "requests"}},
@@ -155,6 +167,9 @@ static const struct scenario scenarios[] = {
 	{"cut", go, &cut, true},
 	{"killed", go, &killed, true},
 	{"missing", go, &missing, true},
+	{"path info", go, &path_info, true},
+	{"document root", go, &document_root, true},
+	{"detour", go, &detour, true},
 	{"status page", go, &status_page, true},
 	{"queue", go, &queued, true},
 	{"multiplexed", go, &shared_connection, true},
@@ -217,6 +232,9 @@ static void start_wrapper(void)
 			"core=0",
 			"-env",
 			"COLOUR=red",
+			"-max-time",
+			"30",
+			"-verbose",
 			NULL};
 	char *envp[] = {"LISTEN_FDS=2", NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

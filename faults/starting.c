@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,43 +21,86 @@
 #include "faults.h"
 
 #define WORDS_MAX 24
+#define NOTIFY	  "@cgi-fcgi-faults"
+#define NOBODY	  65534
 
-/* What a scenario's words begin with %: a path in the folder. */
+/* A % in a word stands for the folder; in its folder own are a program, a link
+ * to it and a script for it, of an owner who is not root. */
 struct command {
+	const char *as; /* what the wrapper is called */
 	const char *word[WORDS_MAX];
 	const char *env;
 	bool daemon;
-	bool runs; /* a program too, at its first request */
+	bool preloads;
+	bool no_status;	  /* page: programs are all that it answers with */
+	const char *runs; /* of own, once it answers */
 };
 
 static const struct command plain = {
-	.word = {"-listen", "%start", "-root", "/", "-status", "/status",
-		 "-mode", "0600", "-pidfile", "%pid", "-allow", "/bin/true",
+	.word = {"-listen", "%/start", "-root", "/", "-status", "/status",
+		 "-mode", "0600", "-pidfile", "%/pid", "-allow", "/bin/true",
 		 "-limit", "core=0", "-env", "A=b", "-env", "PATH"}};
 static const struct command sockets = {
-	.word = {"-listen", "%start", "-listen", "127.0.0.1:0", "-listen",
+	.word = {"-listen", "%/start", "-listen", "127.0.0.1:0", "-listen",
 		 "localhost:0", "-root", "/", "-status", "/status"}};
 static const struct command notifying = {
-	.word = {"-listen", "%start", "-status", "/status", "-spool", "%"},
-	.env = "NOTIFY_SOCKET=@cgi-fcgi-nobody"};
+	.word = {"-listen", "%/start", "-status", "/status", "-spool", "%"},
+	.env = "NOTIFY_SOCKET=" NOTIFY};
+static const struct command notifying_nobody = {
+	.word = {"-listen", "%/start", "-status", "/status"},
+	.env = "NOTIFY_SOCKET=" NOTIFY "-nobody"};
 static const struct command by_name = {
-	.word = {"-listen", "%start", "-status", "/status", "true"}};
-static const struct command workers = {.word = {"-listen", "%start", "-status",
+	.word = {"-listen", "%/start", "-status", "/status", "true"}};
+static const struct command workers = {.word = {"-listen", "%/start", "-status",
 						"/status", "-workers", "2",
 						"-grace", "1"}};
 static const struct command in_background = {
-	.word = {"-listen", "%start", "-status", "/status", "-pidfile", "%pid",
-		 "-daemon"},
+	.word = {"-listen", "%/start", "-status", "/status", "-pidfile",
+		 "%/pid", "-daemon"},
 	.daemon = true};
 static const struct command as_user = {
-	.word = {"-listen", "%start", "-status", "/status", "-user", "nobody",
+	.word = {"-listen", "%/start", "-status", "/status", "-user", "nobody",
 		 "-chroot", "/", "-owner", "nobody"}};
-static const struct command first_program = {
-	.word = {"-listen", "%start", "-status", "/status", "-limit", "core=0"},
-	.runs = true};
-static const struct command as_owner = {.word = {"-listen", "%start", "-status",
-						 "/status", "-as-owner",
-						 "1000"}};
+static const struct command first_program = {.word = {"-listen", "%/start",
+						      "-status", "/status",
+						      "-limit", "core=0"},
+					     .runs = "nonce"};
+static const struct command of_workers = {
+	.word = {"-listen", "%/start", "-status", "/status", "-workers", "2",
+		 "-grace", "1", "-max", "1"},
+	.env = "NOTIFY_SOCKET=" NOTIFY,
+	.runs = "nonce"};
+static const struct command of_owner = {
+	.word = {"-listen", "%/start", "-status", "/status", "-as-owner",
+		 "1000", "-root", "%/own"},
+	.runs = "link"};
+static const struct command of_user = {
+	.word = {"-listen", "%/start", "-status", "/status", "-user", "nobody",
+		 "-chroot", "/", "-allow", "%/own/nonce"},
+	.runs = "link"};
+static const struct command handled = {
+	.word = {"-listen", "%/start", "-status", "/status", "-root", "%",
+		 "-handler", ".x=%/own/nonce", "-as-owner", "1000"},
+	.runs = "script.x"};
+static const struct command preloaded = {.word = {"-listen", "%/start",
+						  "-status", "/status",
+						  "-preload", "%/own/nonce"},
+					 .preloads = true,
+					 .runs = "nonce"};
+static const struct command preloaded_script = {
+	.word = {"-listen", "%/start", "-status", "/status", "-preload", "all",
+		 "-as-owner", "1000"},
+	.preloads = true,
+	.runs = "script"};
+static const struct command only_one = {
+	.word = {"-listen", "%/start", "-status", "/status", "-as-owner",
+		 "1000", "%/own/nonce"},
+	.runs = "nonce"};
+static const struct command as_fcgiwrap = {
+	.as = "fcgiwrap",
+	.word = {"-s", "unix:%/start", "-p", "%/own/nonce"},
+	.no_status = true,
+	.runs = "nonce"};
 
 static struct endpoint address(void)
 {
@@ -80,19 +126,48 @@ static bool is_left(void)
 	       struck != CALL_lstat;
 }
 
-static bool is_answering(void)
+static int inbox = -1; /* the service manager's */
+
+/* In the folder own. */
+static const char *ask_for(const char *program, int patience_ms, bool faulted)
+{
+	struct endpoint endpoint = address();
+	struct visit ask = {
+		.to = &endpoint,
+		.patience_ms = patience_ms,
+		.exchange = {{.id = 1, .bytes = 2000, .program = program}},
+		.count = 1};
+	const char *before = programs;
+	const char *wrong;
+	char own[200];
+
+	snprintf(own, sizeof(own), "%s/own", folder);
+	programs = own;
+	wrong = visit(&ask, faulted);
+	programs = before;
+	return wrong;
+}
+
+/* Whether the status page holds this. */
+static bool has_status(const char *text_wanted)
 {
 	struct endpoint endpoint = address();
 	struct visit ask = {.to = &endpoint,
 			    .patience_ms = 500,
 			    .exchange = {{.id = 1,
 					  .program = "status",
-					  .holds = "requests"}},
+					  .holds = text_wanted}},
 			    .count = 1};
 
+	return !visit(&ask, false);
+}
+
+static bool is_answering(const struct command *command)
+{
 	if (!is_there("start"))
 		return false;
-	if (!visit(&ask, false))
+	if (command->no_status ? !ask_for(command->runs, 500, false)
+			       : has_status("requests"))
 		return true;
 	/* No shortage lasts for ever. */
 	if (control->lasts)
@@ -100,15 +175,30 @@ static bool is_answering(void)
 	return false;
 }
 
-/* What comes first is done once in a wrapper's life. */
-static const char *run_program(bool faulted)
+/* With -preload until a template has answered; but one that could not be made
+ * is not made again. */
+static const char *run_programs(const struct command *command, bool faulted)
 {
-	struct endpoint endpoint = address();
-	struct visit ask = {.to = &endpoint,
-			    .exchange = {{.id = 1, .bytes = 2000}},
-			    .count = 1};
+	const char *wrong = NULL;
+	int tries = command->preloads ? 20 : 1;
 
-	return visit(&ask, faulted);
+	for (; !wrong && tries > 0; tries--) {
+		wrong = ask_for(command->runs, 0, faulted);
+		if (tries > 1 && has_status("preloaded: 1"))
+			break;
+		if (tries > 1)
+			sleep_ms(1);
+	}
+	return wrong;
+}
+
+static char *expand(const char *word)
+{
+	const char *at = strchr(word, '%');
+
+	return strdup(
+		at ? text("%.*s%s%s", (int)(at - word), word, folder, at + 1)
+		   : word);
 }
 
 static pid_t begin(const struct command *command)
@@ -116,14 +206,16 @@ static pid_t begin(const struct command *command)
 	char *argv[WORDS_MAX + 2] = {(char *)(size_t)binary};
 	char *envp[] = {(char *)(size_t)command->env, NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char mail[200];
 	pid_t pid;
 	int i;
 
+	while (recv(inbox, mail, sizeof(mail), MSG_DONTWAIT) > 0)
+		;
+	if (command->as)
+		argv[0] = (char *)(size_t)text("%s/%s", folder, command->as);
 	for (i = 0; command->word[i]; i++)
-		argv[i + 1] = strdup(
-			command->word[i][0] == '%'
-				? text("%s/%s", folder, command->word[i] + 1)
-				: command->word[i]);
+		argv[i + 1] = expand(command->word[i]);
 	pid = start(argv, envp, null, true);
 	for (i = 1; argv[i]; i++)
 		free(argv[i]);
@@ -138,7 +230,8 @@ static bool is_told(int lines_wanted)
 	int lines = 0;
 
 	for (; line; line = strtok(NULL, "\n")) {
-		if (strncmp(line, "cgi-fcgi: ", 10) != 0)
+		if (strncmp(line, "cgi-fcgi: ", 10) != 0 &&
+		    strncmp(line, "fcgiwrap: ", 10) != 0)
 			return false;
 		if (!strstr(line, ": listening on") &&
 		    !strstr(line, ": warning:") && !strstr(line, "stopping"))
@@ -178,16 +271,16 @@ static const char *judge_end(pid_t pid)
 	return NULL;
 }
 
-static const char *watch(pid_t pid, bool runs, bool faulted)
+static const char *watch(pid_t pid, const struct command *command, bool faulted)
 {
 	int64_t end = clock_ms() + 10000;
 	const char *wrong = NULL;
 	int status;
 
 	while (clock_ms() < end) {
-		if (is_answering()) {
-			if (runs)
-				wrong = run_program(faulted);
+		if (is_answering(command)) {
+			if (command->runs)
+				wrong = run_programs(command, faulted);
 			return wrong ? wrong : judge_end(pid);
 		}
 		if (waitpid(pid, &status, WNOHANG) == pid)
@@ -199,7 +292,7 @@ static const char *watch(pid_t pid, bool runs, bool faulted)
 
 /* What starts it ends at once; it is our child from then on, and has nobody to
  * tell of its own failures. */
-static const char *watch_daemon(pid_t starter)
+static const char *watch_daemon(pid_t starter, const struct command *command)
 {
 	int64_t end = clock_ms() + 10000;
 	int status = wait_end(starter, 10000);
@@ -215,7 +308,7 @@ static const char *watch_daemon(pid_t starter)
 		return is_left() ? "a socket is left" : NULL;
 	}
 	while (clock_ms() < end) {
-		if (is_answering())
+		if (is_answering(command))
 			return judge_end(pid);
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return is_left() ? "a socket is left" : NULL;
@@ -234,8 +327,8 @@ static const char *go(const struct scenario *scenario, bool faulted)
 	unlink(text("%s/pid", folder));
 	struck = control->call;
 	pid = begin(command);
-	wrong = command->daemon ? watch_daemon(pid)
-				: watch(pid, command->runs, faulted);
+	wrong = command->daemon ? watch_daemon(pid, command)
+				: watch(pid, command, faulted);
 	if (wrong)
 		kill(pid, SIGKILL);
 	if (end_orphans(0) && !wrong)
@@ -253,12 +346,92 @@ static const struct scenario scenarios[] = {
 	{"workers", go, &workers, true},
 	{"daemon", go, &in_background, true},
 	{"user and chroot", go, &as_user, true},
+	{"notifying nobody", go, &notifying_nobody, true},
 	{"first program", go, &first_program, true},
-	{"as owner", go, &as_owner, true},
+	{"workers' program", go, &of_workers, true},
+	{"owner's program", go, &of_owner, true},
+	{"user's program", go, &of_user, true},
+	{"handler", go, &handled, true},
+	{"preload", go, &preloaded, true},
+	{"preloaded script", go, &preloaded_script, true},
+	{"only program", go, &only_one, true},
+	{"fcgiwrap", go, &as_fcgiwrap, true},
 	{0},
 };
 
+static void copy_program(const char *to)
+{
+	int in = open(text("%s/nonce", programs), O_RDONLY | O_CLOEXEC);
+	int out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	while (sendfile(out, in, NULL, 1 << 20) > 0)
+		;
+	if (close(out) < 0 || close(in) < 0)
+		give_up(to);
+}
+
+static void write_script(const char *path)
+{
+	char line[300];
+	int length = snprintf(line, sizeof(line), "#!%s/own/nonce\n", folder);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	if (write(fd, line, (size_t)length) != length || close(fd) < 0)
+		give_up(path);
+}
+
+static const char *const owned[] = {"", "/nonce", "/link", "/script",
+				    "/script.x"};
+
+static void make_own(void)
+{
+	char link_path[200];
+	size_t i;
+
+	snprintf(link_path, sizeof(link_path), "%s/own/link", folder);
+	if (mkdir(text("%s/own", folder), 0755) < 0 ||
+	    symlink("nonce", link_path) < 0 ||
+	    symlink(binary, text("%s/fcgiwrap", folder)) < 0)
+		give_up("own");
+	copy_program(text("%s/own/nonce", folder));
+	write_script(text("%s/own/script", folder));
+	write_script(text("%s/own/script.x", folder));
+	for (i = 0; geteuid() == 0 && i < sizeof(owned) / sizeof(*owned); i++)
+		if (lchown(text("%s/own%s", folder, owned[i]), NOBODY, NOBODY) <
+		    0)
+			give_up("own");
+}
+
+static void remove_own(void)
+{
+	size_t i;
+
+	for (i = sizeof(owned) / sizeof(*owned) - 1; i > 0; i--)
+		unlink(text("%s/own%s", folder, owned[i]));
+	rmdir(text("%s/own", folder));
+	unlink(text("%s/fcgiwrap", folder));
+}
+
+static void open_inbox(void)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+
+	memcpy(name.sun_path + 1, NOTIFY + 1, sizeof(NOTIFY) - 2);
+	inbox = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* Another of us may have it: theirs reads as well. */
+	bind(inbox, (struct sockaddr *)&name,
+	     (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			 sizeof(NOTIFY) - 1));
+}
+
 int faults_starting(void)
 {
-	return campaign("starting", scenarios, NULL);
+	int bad;
+
+	make_own();
+	open_inbox();
+	bad = campaign("starting", scenarios, NULL);
+	close(inbox);
+	remove_own();
+	return bad;
 }
