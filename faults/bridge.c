@@ -25,7 +25,7 @@ enum {
 };
 
 /* A word that begins with % is a path in the folder; %% is the programs', %app
- * an application. */
+ * an application, %tcp its address. */
 struct question {
 	const char *word[WORDS_MAX];
 	const char *env[8];
@@ -34,9 +34,12 @@ struct question {
 	bool cgi;
 	bool starts; /* applications stay, or nothing of them does */
 	bool silent; /* asks nothing */
+	bool piped;  /* what it prints */
+	int fails;   /* its exit status, where nothing was made to fail */
 };
 
 static pid_t application;
+static char tcp[100];
 
 #define QUERY "1042:30000:p"
 #define ASK   "-connect", "%sock", "-url", "/nonce?" QUERY, "-root", "%%"
@@ -85,12 +88,31 @@ static const struct question once = {
 	.word = {"-once", "-url", "/nonce?" QUERY, "-root", "%%", "%app"},
 	.content = true};
 
+static const struct question by_pipe = {
+	.word = {ASK}, .content = true, .piped = true};
+static const struct question over_tcp = {
+	.word = {"-connect", "%tcp", "-url", "/nonce?" QUERY, "-root", "%%"},
+	.content = true};
+static const struct question patient = {
+	.word = {"-connect", "%nobody", "-url", "/nonce", "-retry", "0.05"},
+	.silent = true,
+	.fails = 7};
+static const struct question once_there = {
+	.word = {"-once", "-connect", "%start", "-url", "/nonce?" QUERY,
+		 "-root", "%%", "%app"},
+	.content = true};
+static const struct question supervising = {
+	.word = {"-supervise", "-connect", "%start", "%app", "2"},
+	.silent = true};
+
 static char *expand(const char *word)
 {
 	if (strcmp(word, "%%") == 0)
 		return strdup(programs);
 	if (strcmp(word, "%app") == 0)
 		return strdup(binary);
+	if (strcmp(word, "%tcp") == 0)
+		return strdup(tcp);
 	return strdup(word[0] == '%' ? text("%s/%s", folder, word + 1) : word);
 }
 
@@ -140,7 +162,35 @@ static size_t foretell(const struct question *question, char *to)
 	return (size_t)(to - begin);
 }
 
-static pid_t ask(const struct question *question)
+/* What it prints goes through a pipe to the file out, by a process that
+ * *pourer is. */
+static pid_t start_piped(char *const argv[], char *const envp[], int in,
+			 pid_t *pourer)
+{
+	char block[4096];
+	int ends[2];
+	int out = open(text("%s/out", folder),
+		       O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	pid_t pid;
+	ssize_t n;
+
+	if (out < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		give_up("pipe");
+	pid = start_into(argv, envp, in, ends[1], true);
+	close(ends[1]);
+	*pourer = fork();
+	if (*pourer == 0) {
+		while ((n = read(ends[0], block, sizeof(block))) > 0)
+			if (write(out, block, (size_t)n) != n)
+				break;
+		_exit(0);
+	}
+	close(ends[0]);
+	close(out);
+	return pid;
+}
+
+static pid_t ask(const struct question *question, pid_t *pourer)
 {
 	char *argv[WORDS_MAX + 2] = {(char *)(size_t)binary};
 	char *envp[10] = {NULL};
@@ -155,7 +205,11 @@ static pid_t ask(const struct question *question)
 		envp[i] = (char *)(size_t)question->env[i];
 	if (question->env[0])
 		envp[i] = script;
-	pid = start(argv, envp, in, true);
+	*pourer = 0;
+	if (question->piped)
+		pid = start_piped(argv, envp, in, pourer);
+	else
+		pid = start(argv, envp, in, true);
 	for (i = 1; argv[i]; i++)
 		free(argv[i]);
 	free(script);
@@ -171,7 +225,7 @@ static bool is_whole(const struct question *question, int status)
 	const char *out = contents("out", &came);
 
 	if (question->silent)
-		return status == 0;
+		return status == question->fails;
 	return status == NONCE % 100 && came == length &&
 	       memcmp(out, wanted, length) == 0;
 }
@@ -257,13 +311,44 @@ static const char *end_applications(const struct question *question)
 static const char *go(const struct scenario *scenario, bool faulted)
 {
 	const struct question *question = scenario->what;
-	pid_t pid = ask(question);
+	pid_t pourer;
+	pid_t pid = ask(question, &pourer);
 	int status = wait_end(pid, 40000);
-	const char *wrong = judge(question, status, faulted);
+	const char *wrong;
 	const char *left;
 
+	if (pourer)
+		wait_end(pourer, 5000);
+	wrong = judge(question, status, faulted);
 	if (status == -1)
 		kill(pid, SIGKILL);
+	left = end_applications(question);
+	return wrong ? wrong : left;
+}
+
+/* Ended by a signal once it listens, it ends as the signal says. */
+static const char *supervise(const struct scenario *scenario, bool faulted)
+{
+	const struct question *question = scenario->what;
+	int64_t end = clock_ms() + 10000;
+	pid_t pourer;
+	pid_t pid = ask(question, &pourer);
+	const char *wrong = NULL;
+	const char *left;
+	siginfo_t info;
+	int status;
+
+	memset(&info, 0, sizeof(info));
+	while (!is_listening(text("%s/start", folder)) && info.si_pid == 0 &&
+	       clock_ms() < end) {
+		waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT);
+		sleep_ms(1);
+	}
+	kill(pid, SIGTERM);
+	status = wait_end(pid, 10000);
+	if (status == -1 || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) != SIGTERM || info.si_pid != 0)
+		wrong = judge(question, status, faulted);
 	left = end_applications(question);
 	return wrong ? wrong : left;
 }
@@ -281,13 +366,39 @@ static const struct scenario scenarios[] = {
 	{"start", go, &starting, true},
 	{"start and ask", go, &starts_and_asks, true},
 	{"once", go, &once, true},
+	{"once at an address", go, &once_there, true},
+	{"into a pipe", go, &by_pipe, true},
+	{"TCP", go, &over_tcp, true},
+	{"retry", go, &patient, true},
+	{"supervise", supervise, &supervising, true},
 	{0},
 };
+
+/* It says where it listens when all of its sockets are there. */
+static bool find_port(void)
+{
+	static const char told[] = "listening on 127.0.0.1:";
+	const char *at = strstr(contents("err", NULL), told);
+	char *end;
+	long port = at ? strtol(at + sizeof(told) - 1, &end, 10) : 0;
+
+	if (port == 0 || *end != '\n')
+		return false;
+	snprintf(tcp, sizeof(tcp), "localhost:%ld", port);
+	return true;
+}
 
 int faults_bridge(void)
 {
 	char *socket_path = strdup(text("%s/sock", folder));
-	char *argv[] = {(char *)(size_t)binary, "-listen", socket_path, NULL};
+	char *argv[] = {(char *)(size_t)binary,
+			"-listen",
+			socket_path,
+			"-listen",
+			"127.0.0.1:0",
+			"-root",
+			(char *)(size_t)programs,
+			NULL};
 	char *envp[] = {NULL};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int bad;
@@ -295,7 +406,7 @@ int faults_bridge(void)
 	make_files();
 	unlink(socket_path);
 	application = start(argv, envp, null, false);
-	while (!is_listening(socket_path))
+	while (!find_port())
 		sleep_ms(1);
 	bad = campaign("bridge", scenarios, NULL);
 	kill(application, SIGTERM);

@@ -89,9 +89,9 @@ static int create(const char *name)
 	return fd;
 }
 
-pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty)
+pid_t start_into(char *const argv[], char *const envp[], int stdin_fd,
+		 int stdout_fd, bool faulty)
 {
-	int out = create("out");
 	int err = create("err");
 	pid_t pid;
 
@@ -106,15 +106,23 @@ pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty)
 			setenv("LD_PRELOAD", library, 1);
 		}
 		dup2(stdin_fd, 0);
-		dup2(out, 1);
+		dup2(stdout_fd, 1);
 		dup2(err, 2);
 		execv(argv[0], argv);
 		_exit(126);
 	}
 	if (pid < 0)
 		give_up("fork");
-	close(out);
 	close(err);
+	return pid;
+}
+
+pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty)
+{
+	int out = create("out");
+	pid_t pid = start_into(argv, envp, stdin_fd, out, faulty);
+
+	close(out);
 	return pid;
 }
 

@@ -40,6 +40,8 @@ int64_t clock_ms(void);
 /* Starts a program, with the library that injects faults or without; its
  * stdout and stderr go to the files out and err in the folder. */
 pid_t start(char *const argv[], char *const envp[], int stdin_fd, bool faulty);
+pid_t start_into(char *const argv[], char *const envp[], int stdin_fd,
+		 int stdout_fd, bool faulty);
 
 /* The status of waitpid once it has ended, -1 if that takes too long. */
 int wait_end(pid_t pid, int ms);
