@@ -376,7 +376,9 @@ static void start_named(const char *path)
 	struct program program = {.folder = -1};
 	struct template *template = find(path);
 
-	if (template && program_named(&program, path) == 0) {
+	/* Two of the names may be one program's. */
+	if (template && template->channel.fd < 0 &&
+	    program_named(&program, path) == 0) {
 		struct spawn spawn = {.path = program.exec,
 				      .argv = program.argv,
 				      .folder = program.folder,
