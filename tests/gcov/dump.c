@@ -17,6 +17,10 @@ int __real_execvpe(const char *path, char *const argv[], char *const envp[]);
 int __wrap_execvpe(const char *path, char *const argv[], char *const envp[]);
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
+int __real_raise(int number);
+int __wrap_raise(int number);
+int __real_sigprocmask(int how, const sigset_t *set, sigset_t *before);
+int __wrap_sigprocmask(int how, const sigset_t *set, sigset_t *before);
 
 /* A child that shares its parent's memory leaves the writing to it. */
 static pid_t owner;
@@ -52,6 +56,20 @@ int __wrap_execvpe(const char *path, char *const argv[], char *const envp[])
 	return __real_execvpe(path, argv, envp);
 }
 
+int __wrap_raise(int number)
+{
+	dump();
+	return __real_raise(number);
+}
+
+/* What is let through may end it. */
+int __wrap_sigprocmask(int how, const sigset_t *set, sigset_t *before)
+{
+	if (how == SIG_UNBLOCK)
+		dump();
+	return __real_sigprocmask(how, set, before);
+}
+
 static void ended(int number)
 {
 	sigset_t set;
@@ -60,8 +78,8 @@ static void ended(int number)
 	signal(number, SIG_DFL);
 	sigemptyset(&set);
 	sigaddset(&set, number);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	raise(number);
+	__real_sigprocmask(SIG_UNBLOCK, &set, NULL);
+	__real_raise(number);
 }
 
 static void own(void)
