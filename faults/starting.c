@@ -179,15 +179,15 @@ static bool is_answering(const struct command *command)
  * is not made again. */
 static const char *run_programs(const struct command *command, bool faulted)
 {
-	const char *wrong = NULL;
-	int tries = command->preloads ? 20 : 1;
+	const char *wrong = ask_for(command->runs, 0, faulted);
+	int tries = command->preloads ? 20 : 0;
 
-	for (; !wrong && tries > 0; tries--) {
+	for (; !wrong && tries > 0 && !has_status("preloaded: 1"); tries--) {
+		/* No shortage lasts for ever. */
+		if (control->lasts)
+			atomic_store(&control->call, -1);
+		sleep_ms(1);
 		wrong = ask_for(command->runs, 0, faulted);
-		if (tries > 1 && has_status("preloaded: 1"))
-			break;
-		if (tries > 1)
-			sleep_ms(1);
 	}
 	return wrong;
 }
@@ -234,7 +234,8 @@ static bool is_told(int lines_wanted)
 		    strncmp(line, "fcgiwrap: ", 10) != 0)
 			return false;
 		if (!strstr(line, ": listening on") &&
-		    !strstr(line, ": warning:") && !strstr(line, "stopping"))
+		    !strstr(line, ": warning:") && !strstr(line, "stopping") &&
+		    !strstr(line, "is not preloaded"))
 			lines++;
 	}
 	return lines == lines_wanted || is_speechless();
@@ -416,7 +417,7 @@ static void open_inbox(void)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 
-	memcpy(name.sun_path + 1, NOTIFY + 1, sizeof(NOTIFY) - 2);
+	memcpy(name.sun_path + 1, &NOTIFY[1], sizeof(NOTIFY) - 2);
 	inbox = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	/* Another of us may have it: theirs reads as well. */
 	bind(inbox, (struct sockaddr *)&name,
