@@ -402,3 +402,48 @@ ok=('params' 'stdin')
 	[[ $output == 'Status: 504 '* ]]
 	[[ $stderr == *'the resolver does not answer' ]]
 }
+
+@test "a TCP port whose backlog is full: 28 after -connect-timeout" {
+	cat >deaf.pl <<-'END'
+		use Socket;
+		socket my $s, AF_INET, SOCK_STREAM, 0 or die;
+		bind $s, sockaddr_in($ARGV[0], INADDR_LOOPBACK) or die;
+		listen $s, 0 or die;
+		sleep 1000;
+	END
+	local port i
+	port=$(free_port)
+	start deaf perl deaf.pl "$port"
+	wait_for listens "$port"
+	for i in 1 2; do
+		start "waiting$i" "$CGI_FCGI" -connect "127.0.0.1:$port" -url /
+	done
+	wait_for eval '[ "$(ss -Htn dport = ":$port" | grep -c ESTAB)" -ge 1 ]'
+	ADDR=127.0.0.1:$port
+	until run --separate-stderr bounded 5 url / -connect-timeout 0.3 \
+		-timeout 0.3 && [[ $stderr == *'connect: time is over: no answer' ]]; do
+		((i++ < 10)) || return
+	done
+	[ "$status" -eq 28 ]
+}
+
+@test "-role filter without -data has an empty FCGI_DATA" {
+	bad params stdin data 'out A: b\n\nfiltered' 'end 0'
+	run -0 bounded 5 url / -role filter
+	[ "$output" = filtered ]
+	saw 'FCGI_DATA 1 0'
+}
+
+@test "-values: records of other kinds are passed over, a reset is 56, a close without a byte 52" {
+	bad 'head 3 0 8 0' 'raw \x00\x00\x00\x00\x00\x00\x00\x00' \
+		'raw \x01\x0a\x00\x00\x00\x04\x00\x00\x01\x01A1' hang
+	run -0 bounded 5 bridge -values -timeout 2
+	[ "$output" = A=1 ]
+	stop bad
+	bad reset
+	run bounded 5 bridge -values -timeout 2
+	[ "$status" -eq 56 ] || [ "$status" -eq 55 ]
+	stop bad
+	bad 'head 10 0 8 0' reset
+	run -56 bounded 5 bridge -values -timeout 2
+}

@@ -330,3 +330,42 @@ starting() {
 	END
 	[ ! -e "$SOCK" ]
 }
+
+@test ":PORT has a copy for each family though one is asked for" {
+	local port
+	port=$(free_port)
+	starting -start -connect ":$port" "$APP" 1 2>/dev/null
+	[ "$(copies)" -eq 2 ]
+	for ADDR in "127.0.0.1:$port" "[::1]:$port"; do
+		run -0 url /?x
+		[ "$output" = 'hello x' ]
+	done
+}
+
+@test "-supervise: a copy that ignores TERM is killed, one that is not there any more is tried again and again" {
+	# It is ended within WATCH_MS if it is no application.
+	program stubborn <<-'END'
+		#!/bin/sh
+		trap '' TERM
+		while :; do sleep 1; done
+	END
+	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$PWD/stubborn"
+	wait_for grep -q sigtimedwait "/proc/$PID/wchan"
+	stop supervisor TERM
+	[ "$STATUS" -eq 143 ]
+	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$APP"
+	wait_for copies_are 1
+	wait_for grep -q sigtimedwait "/proc/$PID/wchan"
+	mv "$APP" "$APP.gone"
+	kill "$(find /proc -maxdepth 2 -path '/proc/[0-9]*/exe' -lname "$APP.gone" \
+		2>/dev/null | cut -d / -f 3)"
+	wait_for grep -q "$APP: cannot be run: No such file" supervisor.log
+	mv "$APP.gone" "$APP"
+	wait_for copies_are 1
+	stop supervisor TERM
+}
+
+@test "-once over TCP asks at a port of the system's choice" {
+	run -0 starting -once -connect 127.0.0.1:0 -url '/?x' "$APP"
+	[ "$output" = 'hello x' ]
+}

@@ -326,3 +326,19 @@ sip() {
 	[ "$STATUS" -eq 0 ]
 	[ ! -e "$SOCK" ]
 }
+
+@test "programs have the soft limit of descriptors that the wrapper was given, and it has the hard one" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	program files <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		ulimit -Sn
+		ulimit -Hn
+	END
+	ulimit -Sn 100
+	ulimit -Hn 500
+	wrapper
+	run -0 get "$PWD/files"
+	[[ $output == *'\n\n100\n500\n'* ]]
+	grep -q '^Max open files *500 *500 ' "/proc/$WRAPPER/limits"
+}

@@ -190,3 +190,24 @@ refused() {
 	[[ $output == *'Status: 403'* ]]
 	[[ $output == *"STDERR cgi-fcgi: $PWD/site/cgi/mine: "* ]]
 }
+
+@test "-as-owner holds for a PROGRAM of the command line too" {
+	wrapper -as-owner 1000 "$PWD/site/cgi/who"
+	run -0 get /whatever
+	[[ $output == *"\\n$U $U $U\\n"* ]]
+	stop_wrapper
+	chmod 775 site/cgi/who
+	wrapper -as-owner 1000 "$PWD/site/cgi/who"
+	run -0 get /whatever
+	[[ $output == *'may write to it'* ]]
+}
+
+@test "-chroot without /proc: a link leads where it leads there" {
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:detect_leaks=0"
+	mkdir -p jail/cgi jail/tmp
+	"${CC:-cc}" -static -O1 -o jail/cgi/world "$REPO/tests/cgi/world.c"
+	ln -s /cgi/world jail/link
+	wrapper -chroot "$PWD/jail" -root /cgi
+	run -0 get /link
+	[[ $output == *'cwd=/cgi\n'* ]]
+}

@@ -558,3 +558,114 @@ childless() {
 	[[ $output == *'END 3 0'* ]]
 	logged 'template.so is not found'
 }
+
+@test "a template that cannot be started is told once, and nobody is sent a signal for it" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	mkdir bin
+	cp "$CGI_C/world" bin/interpreter
+	chmod 644 bin/interpreter
+	program script <<<"#!$PWD/bin/interpreter"
+	local i
+	serve
+	start strace strace -qq -e trace=kill -o trace -p "$WRAPPER"
+	traced() { ! grep -q '^TracerPid:.0$' "/proc/$WRAPPER/status"; }
+	wait_for traced
+	for i in 1 2 3 4 5; do
+		run -0 get "$PWD/script"
+		[[ $output == *'Status: 500'* ]]
+	done
+	[ "$(grep -c 'script: is not preloaded: Permission denied' wrapper.log)" -eq 1 ]
+	stop strace
+	run ! grep 'kill(' trace
+	# Once it can be run it is.
+	chmod 755 bin/interpreter
+	touch script
+	warm "$PWD/script"
+	[[ $output == *argv* ]]
+}
+
+@test "a program that -preload names twice has one template" {
+	cp cgi/c other
+	ln -s "$PWD/other" link
+	serve -preload "$PWD/other" -preload "$PWD/link" -preload "$PWD/other"
+	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -ge 2 ]'
+	warm "$PWD/other"
+	forked "$PWD/other"
+	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
+}
+
+@test "#! lines that are no common ones: what can be a template is one, all are run as always" {
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	local i name
+	program blanks < <(printf '#! \t /bin/sh \t \nprintf "A: b\\n\\n"\n')
+	program relative <<<'#!bin/sh'
+	program split <<-'END'
+		#!/usr/bin/env -S sh -e
+		printf 'A: b\n\n'
+	END
+	program unknown <<<'#!/usr/bin/env no-such-interpreter'
+	program a0 <<<"#!/bin/sh"
+	for i in 1 2 3 4 5; do
+		program a$i <<<"#!$PWD/a$((i - 1))"
+	done
+	program text <<<"printf 'A: b\n\n'"
+	cp "$CGI_C/world" foreign
+	printf '\xf0\xf0' | dd of=foreign bs=1 seek=18 conv=notrunc status=none
+	program closed <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+	END
+	serve
+	warm "$PWD/blanks"
+	for name in relative split unknown a5 text foreign; do
+		for i in 1 2 3 4; do get "$PWD/$name" >/dev/null; done
+	done
+	logged "$PWD/relative: is not preloaded: its interpreter has no absolute path"
+	logged "$PWD/a5: is not preloaded: too many #! lines"
+	logged "$PWD/text: is not preloaded: it is no program"
+	logged "$PWD/foreign: is not preloaded: it is of another machine"
+	run -0 get "$PWD/split"
+	[[ $output == *'END 0 0'* ]]
+}
+
+@test "of more programs than templates are kept for, those that were asked for last have one" {
+	local i
+	for i in {1..33}; do ln cgi/c "cgi/c$i"; done
+	serve
+	for i in {1..33}; do
+		get "$PWD/cgi/c$i" >/dev/null
+		get "$PWD/cgi/c$i" >/dev/null
+		get "$PWD/cgi/c$i" >/dev/null
+	done
+	run -0 "$CGI_FCGI" -connect "$SOCK" -url /status
+	grep -qx 'templates: 32' <<<"$output"
+	warm "$PWD/cgi/c33"
+	forked "$PWD/cgi/c2"
+	# That of the first was given up for the last.
+	i=$(preloaded)
+	get "$PWD/cgi/c1" >/dev/null
+	[ "$(preloaded)" -eq "$i" ]
+}
+
+@test "a program that does not get ready in 30 seconds is told, ended and run as always" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import slow
+		print("A: b\n\nfine")
+	END
+	cat >slow.py <<-'END'
+		import os, time
+		if "LD_PRELOAD" in os.environ or os.path.exists("/proc/self/fd/100"):
+		    time.sleep(1000)
+	END
+	local i
+	serve
+	for i in 1 2 3 4; do
+		run -0 get "$PWD/it.py"
+		[[ $output == *fine* ]]
+	done
+	PATIENCE=40 wait_for logged "$PWD/it.py: is not preloaded: it does not get ready"
+	wait_for childless "$WRAPPER"
+	run -0 get "$PWD/it.py"
+	[[ $output == *fine* ]]
+}

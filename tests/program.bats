@@ -344,3 +344,14 @@ refused() {
 	refused 500 'open for writing' "SCRIPT_FILENAME=$PWD/www/busy"
 	exec 6>&-
 }
+
+@test "an interpreter that may not be executed is a 500 that says so" {
+	[ "$(id -u)" -eq 0 ] || return 0
+	exec_tells || return 0
+	cp "$CGI_C/world" interpreter
+	chmod 644 interpreter
+	program www/script <<<"#!$PWD/interpreter"
+	wrapper
+	refused 500 "#!$PWD/interpreter: its interpreter may not be executed" \
+		"SCRIPT_FILENAME=$PWD/www/script"
+}

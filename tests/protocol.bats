@@ -433,3 +433,19 @@ half_closes() {
 	run -0 wire 'record 9 0 \x14\x00FCGI_MPXS_CONNS_MORE' 'records 1' 'show'
 	[[ $output != *MPXS* ]]
 }
+
+@test "FCGI_DATA in another role than the filter's is ignored, its end too" {
+	wrapper
+	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$CGI/echo CONTENT_LENGTH=2" \
+		'params 1' 'data 1 xx' 'data 1' 'stdin 1 ab' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'\n\nab'* ]]
+}
+
+@test "a protocol error over TCP names who made it" {
+	local port
+	port=$(free_port)
+	wrapper_on "127.0.0.1:$port" "$CGI/hello"
+	ADDR=127.0.0.1:$port wire 'record 1 0 xxxxxxxx' eof
+	logged '127.0.0.1:'
+	grep -q '127.0.0.1:[0-9]*: protocol error' wrapper.log
+}

@@ -465,3 +465,19 @@ has_fds() {
 	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' 'close'
 	wait_for logged 'the connection was closed'
 }
+
+@test "a program that closes stdout without a byte and works on is a 500 within a second or so" {
+	program shut <<-'END'
+		#!/bin/sh
+		exec >&-
+		sleep 1000
+	END
+	local pid
+	wrapper
+	run -0 get "$PWD/shut"
+	[[ $output == *'Status: 500'* ]]
+	logged 'closed its stdout and had printed nothing'
+	# It goes on alone.
+	pid=$(programs_of "$WRAPPER")
+	kill -TERM "-$pid"
+}

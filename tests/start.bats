@@ -460,3 +460,105 @@ new_worker() {
 	run -0 "$BUILD/storm" "$SOCK" "$CGI_C/nonce" 1000 1 1 plain
 	[ "$output" = "good 1000 died 0 aborted 0 cut 0" ]
 }
+
+@test "under nohup HUP is ignored, by workers and their parent too; else it ends it as TERM does" {
+	local workers pid
+	trap '' HUP
+	for workers in 1 2; do
+		wrapper -workers $workers
+		for pid in "$WRAPPER" $(children_of "$WRAPPER"); do
+			kill -HUP "$pid"
+		done
+		run -0 get "$CGI/hello"
+		stop_wrapper
+		[ "$STATUS" -eq 0 ]
+	done
+	trap - HUP
+	wrapper
+	stop_wrapper HUP
+	[ "$STATUS" -eq 0 ]
+	[ ! -e "$SOCK" ]
+}
+
+@test "a relative PROGRAM is found from the folder that the wrapper was started in" {
+	mkdir sub
+	cp "$CGI_C/world" sub/world
+	wrapper sub/world
+	run -0 get /whatever
+	[[ $output == *"argv="*"$PWD/sub/world"* || $output == *"$PWD/sub/world"* ]]
+}
+
+@test "sockets that were passed and do not listen are an error, as is a TCP one without a PROGRAM, -root, -allow or -handler" {
+	# Expanded by the shell that becomes the wrapper.
+	# shellcheck disable=SC2016
+	run -2 --separate-stderr sh -c 'LISTEN_PID=$$ LISTEN_FDS=1 \
+		exec "$CGI_FCGI" 3</dev/null'
+	[[ $stderr == *'no listening socket was passed'* ]]
+	run -2 --separate-stderr perl -MIO::Socket::INET -e '
+		our $s = IO::Socket::INET->new(Listen => 5,
+			LocalAddr => "127.0.0.1") or die;
+		open STDIN, "<&", $s; exec @ARGV' "$CGI_FCGI"
+	[[ $stderr == *'127.0.0.1:'*'give PROGRAM, -root, -allow or -handler'* ]]
+}
+
+@test "FCGI_WEB_SERVER_ADDRS takes IPv6 in brackets and blanks around; what is no address, or one too many, is an error" {
+	local port many
+	port=$(free_port)
+	FCGI_WEB_SERVER_ADDRS='127.0.0.9, [::1] ' \
+		wrapper_on "[::1]:$port" "$CGI/hello"
+	ADDR=[::1]:$port get "$CGI/hello" | grep -q hello
+	stop_wrapper
+	FCGI_WEB_SERVER_ADDRS=::2 wrapper_on "[::1]:$port" "$CGI/hello"
+	ADDR=[::1]:$port run ! get "$CGI/hello"
+	logged "[::1]:"
+	stop_wrapper
+	many=$(printf '127.0.0.1,%.0s' {1..65})
+	for addrs in nonsense "$(printf 1%.0s {1..100})" "$many"; do
+		FCGI_WEB_SERVER_ADDRS=$addrs run -1 --separate-stderr \
+			"$CGI_FCGI" -listen "$SOCK"
+		[[ $stderr == *'not an IP address'* ]]
+	done
+}
+
+@test "an option that may be repeated and is, too often, is a usage error or says what is too many" {
+	local i many=() option
+	ln -s "$CGI_FCGI" fcgiwrap
+	for option in '-listen /x' '-allow /x' '-env a=b' '-handler .x=/bin/sh' \
+		'-limit cpu=1' '-preload /x'; do
+		many=()
+		# Words of a command line.
+		# shellcheck disable=SC2206
+		for i in {1..65}; do many+=($option); done
+		usage_error 'too many' -listen "$SOCK" "${many[@]}"
+	done
+	many=()
+	for i in {1..65}; do many+=(-p /x); done
+	run -2 ./fcgiwrap "${many[@]}"
+	many=()
+	for i in {1..64}; do many+=(-listen "$SOCK.$i"); done
+	run -1 --separate-stderr timeout 10 "$CGI_FCGI" "${many[@]}"
+	[[ $stderr == *'too many sockets'* ]]
+	[ -z "$(find . -type s)" ]
+}
+
+@test "a stale socket that it may not remove is an error that says so" {
+	[ "$(id -u)" -eq 0 ] || return 0
+	mkdir closed
+	perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Listen => 1,
+		Local => "closed/sock") or die'
+	chmod 666 closed/sock
+	run -1 --separate-stderr setpriv --reuid 61234 --clear-groups \
+		"$CGI_FCGI" -listen "$PWD/closed/sock"
+	[[ $stderr == *'cannot remove the stale socket: '* ]]
+	[ -S closed/sock ]
+}
+
+@test "TERM closes a connection that had no request soon, not at once" {
+	wrapper -grace 30
+	start idle wire 'timeout 20' eof
+	wait_for eval '[ "$(ss -Hx src "$SOCK" | grep -c ESTAB)" -eq 1 ]'
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+	ended idle
+	[ "$STATUS" -eq 0 ]
+}
