@@ -80,6 +80,15 @@ static const struct visit early_filter = {.to = &local,
 							.data = 70000,
 							.early = true}},
 					  .count = 1};
+static const struct visit late_filter = {.to = &local,
+					 .exchange = {{.id = 1,
+						       .role = FCGI_FILTER,
+						       .bytes = 200,
+						       .body = 20000,
+						       .data = 70000,
+						       .early = true,
+						       .no_length = true}},
+					 .count = 1};
 static const struct visit authorizer = {
 	.to = &local,
 	.exchange = {{.id = 1, .role = FCGI_AUTHORIZER, .bytes = 200}},
@@ -160,6 +169,7 @@ static const struct scenario scenarios[] = {
 	{"held reply", go, &behind_nginx, true},
 	{"filter", go, &filter, true},
 	{"filter, data first", go, &early_filter, true},
+	{"filter, data first, no length", go, &late_filter, true},
 	{"authorizer", go, &authorizer, true},
 	{"stderr", go, &errors, true},
 	{"large reply", go, &large, true},

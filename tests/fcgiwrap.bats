@@ -125,3 +125,17 @@ activated() {
 	run -2 ./fcgiwrap -fx
 	[[ ${lines[0]} == *'-x: unknown'* ]]
 }
+
+@test "an FCGI_CHDIR that is not there is told, and the program runs in its own folder" {
+	activated
+	run -0 get "$CGI_C/world" FCGI_CHDIR=/no/such/folder
+	[[ $output == *"cwd=$CGI_C"* ]]
+	logged 'FCGI_CHDIR /no/such/folder: No such file'
+}
+
+@test "-p may name what is not there yet" {
+	activated -p "$PWD/later"
+	cp "$CGI_C/world" later
+	run -0 get "$PWD/later"
+	[[ $output == *argv* ]]
+}

@@ -342,3 +342,21 @@ sip() {
 	[[ $output == *'\n\n100\n500\n'* ]]
 	grep -q '^Max open files *500 *500 ' "/proc/$WRAPPER/limits"
 }
+
+@test "TERM to the wrapper while a program is in its -grace already prolongs nothing" {
+	export PIDFILE=$PWD/pid
+	wrapper -max-time 0.2 -grace 1 -env PIDFILE
+	run -0 get "$CGI/stubborn"
+	alive "$(cat pid)"
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+	gone "$(cat pid)"
+}
+
+@test "with hardly a descriptor FCGI_MAX_CONNS is 1" {
+	ulimit -Sn 32
+	ulimit -Hn 32
+	wrapper
+	run -0 wire 'get-values FCGI_MAX_CONNS' 'records 1' 'show'
+	[[ $output == *'FCGI_MAX_CONNS1' ]]
+}

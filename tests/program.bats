@@ -355,3 +355,13 @@ refused() {
 	refused 500 "#!$PWD/interpreter: its interpreter may not be executed" \
 		"SCRIPT_FILENAME=$PWD/www/script"
 }
+
+@test "names that no server should send: refused, each" {
+	wrapper
+	refused 403 'not an absolute path' SCRIPT_FILENAME=proxy:nonsense
+	refused 403 'not an absolute path' SCRIPT_FILENAME=proxy:fcgi://host
+	refused 403 SCRIPT_NAME "DOCUMENT_ROOT=$PWD/www"
+	refused 403 'not an absolute path' DOCUMENT_ROOT= SCRIPT_NAME=
+	refused 404 'no such program' SCRIPT_FILENAME=/no-such-program
+	refused 403 'a folder' SCRIPT_FILENAME=/
+}

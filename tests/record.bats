@@ -1,4 +1,4 @@
-# The wire format on its own: common/record, through tests/unit.c.
+# The wire format and texts on their own: common/, through tests/unit.c.
 bats_require_minimum_version 1.5.0
 load helpers
 
@@ -56,4 +56,8 @@ unit() {
 
 @test "a stream that ends inside a pair is told from one that ends between two" {
 	unit complete
+}
+
+@test "numbers and texts come out as printf(3) has them" {
+	unit text
 }

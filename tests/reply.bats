@@ -481,3 +481,26 @@ has_fds() {
 	pid=$(programs_of "$WRAPPER")
 	kill -TERM "-$pid"
 }
+
+@test "a status line is known as one in parts too, and one of another version is none" {
+	program parts <<-'END'
+		#!/bin/sh
+		printf H; sleep 0.05; printf TTP/1.; sleep 0.05; printf 1; sleep 0.05
+		printf ' 201 Made\r\nA: b\r\n\r\nbody'
+	END
+	program other <<-'END'
+		#!/bin/sh
+		printf 'HTTP/2 200 OK\r\n\r\n'
+	END
+	program odd <<-'END'
+		#!/bin/sh
+		printf 'HTTP/1.10 200 OK\r\n\r\n'
+	END
+	wrapper
+	run -0 get "$PWD/parts"
+	[[ $output == *'Status: 201 Made\r\nA: b'* ]]
+	for name in other odd; do
+		run -0 get "$PWD/$name"
+		[[ $output == *'Status: 500'* ]]
+	done
+}

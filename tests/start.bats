@@ -562,3 +562,58 @@ new_worker() {
 	ended idle
 	[ "$STATUS" -eq 0 ]
 }
+
+@test "-- ends the options" {
+	cp "$CGI/hello" ./-hello
+	wrapper -- ./-hello
+	run -0 get /whatever
+	[[ $output == *hello* ]]
+}
+
+@test "unix:NAME is a socket in the folder that it is started in" {
+	start wrapper "$CGI_FCGI" -listen unix:own
+	wait_for [ -S own ]
+	ADDR=unix:own run -0 get "$CGI/hello"
+	stop_wrapper
+	[ ! -e own ]
+}
+
+@test ":PORT that is taken in one family alone is an error, and leaves nothing in the other" {
+	local port
+	port=$(free_port)
+	wrapper_on "[::1]:$port" "$CGI/hello"
+	run -1 --separate-stderr timeout 10 "$CGI_FCGI" -listen ":$port" \
+		"$CGI/hello"
+	[[ $stderr == *'someone is already listening there'* ]]
+}
+
+@test "a child that was there before it became the wrapper is nothing to it" {
+	local workers
+	for workers in 1 2; do
+		start wrapper bash -c 'sleep 1000 & echo $! >early; exec "$@"' - \
+			"$CGI_FCGI" -listen "$SOCK" -workers $workers
+		wait_for listens "$SOCK"
+		run -0 get "$CGI/hello"
+		kill "$(cat early)"
+		run -0 get "$CGI/hello"
+		wait_for [ ! -e "/proc/$(cat early)" ]
+		stop_wrapper
+		[ "$STATUS" -eq 0 ]
+	done
+}
+
+@test "STATUS= is told every ten seconds while there is something new, by workers' parent too" {
+	start listener socat -u "UNIX-RECV:$PWD/notify" OPEN:told,creat,append
+	wait_for [ -S notify ]
+	NOTIFY_SOCKET=$PWD/notify wrapper
+	run -0 get "$CGI/hello"
+	NOTIFY_SOCKET=$PWD/notify start workers "$CGI_FCGI" -workers 2 \
+		-listen "$SOCK.2"
+	wait_for listens "$SOCK.2"
+	ADDR=$SOCK.2 run -0 get "$CGI/hello"
+	PATIENCE=20 wait_for eval '[ "$(grep -o STATUS= told | wc -l)" -ge 2 ]'
+	# And goes on without anybody who listens.
+	stop listener
+	run -0 get "$CGI/hello"
+	stop workers
+}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "record.h"
+#include "text.h"
 
 #define CHECK(what)                                                            \
 	do {                                                                   \
@@ -447,6 +448,21 @@ static void test_complete(void)
 	}
 }
 
+static void test_text(void)
+{
+	char text[40];
+
+	CHECK(text_format(text, sizeof(text), "%d %ld %lu %llu", -7, -8L,
+			  4000000000UL, 18446744073709551615ULL) == 37);
+	CHECK(strcmp(text, "-7 -8 4000000000 18446744073709551615") == 0);
+	CHECK(text_format(text, sizeof(text), "%03ld|%-4s|%.2s|%x|%c%%", 7L,
+			  "a", "bcd", 254U, 'e') == 17);
+	CHECK(strcmp(text, "007|a   |bc|fe|e%") == 0);
+	/* What does not fit is cut, and ended all the same. */
+	text_format(text, 4, "%s", "abcdef");
+	CHECK(strcmp(text, "abc") == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -464,6 +480,7 @@ static const struct {
 	{"pairs", test_pairs},
 	{"long-form", test_long_form},
 	{"complete", test_complete},
+	{"text", test_text},
 };
 
 int main(int argc, char **argv)

@@ -374,3 +374,10 @@ has_no() {
 		'stdin 1' 'data 1 banana' 'data 1' 'end 1' 'tell 1'
 	[[ $output == *bbnbnb* ]]
 }
+
+@test "a wrapper without PATH gives programs a usual one" {
+	start wrapper env -u PATH "$CGI_FCGI" -listen "$SOCK"
+	wait_for listens "$SOCK"
+	run -0 world
+	has 'env PATH=/usr/local/bin:/usr/bin:/bin'
+}
