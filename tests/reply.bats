@@ -504,3 +504,24 @@ has_fds() {
 		[[ $output == *'Status: 500'* ]]
 	done
 }
+
+@test "a program that closes its stdout and reads its body after its reply gets all of it" {
+	export GO=$PWD/go COUNT=$PWD/count
+	program late <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		exec >&-
+		while ! [ -e "$GO" ]; do sleep 0.02; done
+		wc -c >"$COUNT.new"
+		mv "$COUNT.new" "$COUNT"
+	END
+	wrapper -env GO -env COUNT
+	# For nginx a body may wait.
+	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$PWD/late" \
+		'params 1 SERVER_SOFTWARE=nginx CONTENT_LENGTH=1000000' \
+		'params 1' 'fill 1 1000000' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *'A: b'*'END 0 0'* ]]
+	touch go
+	wait_for [ -e count ]
+	[ "$(cat count)" -eq 1000000 ]
+}
