@@ -597,7 +597,7 @@ childless() {
 @test "#! lines that are no common ones: what can be a template is one, all are run as always" {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	local i name
-	program blanks < <(printf '#! \t /bin/sh \t \nprintf "A: b\\n\\n"\n')
+	program blanks < <(printf '#! \t /bin/sh \t -e \t \nprintf "A: b\\n\\n"\n')
 	program relative <<<'#!bin/sh'
 	program split <<-'END'
 		#!/usr/bin/env -S sh -e
