@@ -404,7 +404,7 @@ ok=('params' 'stdin')
 		mount --bind resolv.conf /etc/resolv.conf
 		perl -MIO::Socket::INET -e 'our $s = IO::Socket::INET->new(
 			Proto => "udp", LocalAddr => "127.0.0.1:53"); sleep 5' &
-		sleep 0.5
+		until ss -Huln 'sport = :53' | grep -q .; do sleep 0.02; done
 		"$CGI_FCGI" "$@"
 		status=$?
 		kill $!
@@ -446,7 +446,7 @@ ok=('params' 'stdin')
 	saw 'FCGI_DATA 1 0'
 }
 
-@test "-values: records of other kinds are passed over, a reset is 56, a close without a byte 52" {
+@test "-values: records of other kinds are passed over, a reset is 55 or 56" {
 	bad 'head 3 0 8 0' 'raw \x00\x00\x00\x00\x00\x00\x00\x00' \
 		'raw \x01\x0a\x00\x00\x00\x04\x00\x00\x01\x01A1' hang
 	run -0 bounded 5 bridge -values -timeout 2
@@ -455,7 +455,4 @@ ok=('params' 'stdin')
 	bad reset
 	run bounded 5 bridge -values -timeout 2
 	[ "$status" -eq 56 ] || [ "$status" -eq 55 ]
-	stop bad
-	bad 'head 10 0 8 0' reset
-	run -56 bounded 5 bridge -values -timeout 2
 }
