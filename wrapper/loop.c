@@ -62,13 +62,6 @@ int loop_open(void)
 	return epoll_fd < 0 ? -1 : 0;
 }
 
-void loop_close(void)
-{
-	if (epoll_fd >= 0)
-		close(epoll_fd);
-	epoll_fd = -1;
-}
-
 static int grow_slots(int fd)
 {
 	int count = slot_count ? slot_count : SLOTS_FIRST;

@@ -53,10 +53,8 @@ struct timers {
 	long ms;
 };
 
-/* Opens the loop; returns 0, or -1 and errno. A forked process opens its own,
- * after loop_close. */
+/* Opens the loop; returns 0, or -1 and errno. */
 int loop_open(void);
-void loop_close(void);
 
 /* Watches watch->fd for LOOP_IN, LOOP_OUT or both; LOOP_HALF and LOOP_GONE are
  * always told. Returns 0, or -1 and errno. */
