@@ -1,11 +1,14 @@
 """The prelude for Python (-preload): the script is compiled and what it imports
 at its top is loaded; each request's process goes on from here."""
 
+import _signal
 import ast
 import atexit
 import builtins
 import ctypes
+import gc
 import importlib
+import io
 import os
 import sys
 import types
@@ -59,7 +62,15 @@ def take_environment(library):
             os.environb[name] = value
 
 
+def files_of(things):
+    return [thing for thing in things if issubclass(type(thing), io.IOBase)]
+
+
 def wait():
+    """Returns in each request's process, with the files that were open."""
+    opened = files_of(gc.get_objects())
+    # What there is by now is not looked at when the script's objects are.
+    gc.freeze()
     library = ctypes.CDLL(None)
     listing = ctypes.c_int.in_dll(library, "cgi_fcgi_files").value
     os.write(listing, "".join(f"{name}\n" for name in files()).encode())
@@ -69,9 +80,39 @@ def wait():
     take_environment(library)
     if "random" in sys.modules:
         sys.modules["random"].seed()
+    return opened
 
 
-def end(status):
+def flush_output():
+    for stream in (sys.stdout, sys.stderr):
+        if stream and not stream.closed:
+            stream.flush()
+
+
+def forget_handlers():
+    """What would keep the script's functions, and all that they can name."""
+    for number in _signal.valid_signals():
+        if callable(_signal.getsignal(number)):
+            _signal.signal(number, _signal.SIG_DFL)
+    sys.excepthook = sys.__excepthook__
+
+
+def take_apart(opened):
+    """What the script has made goes as it would with the interpreter: files are
+    written out, temporary ones removed. What others still hold is flushed."""
+    forget_handlers()
+    gc.collect()  # puts in order who goes before what it writes into
+    sys.modules.pop("__main__", None)
+    gc.collect()
+    for file in files_of(gc.get_objects()) + opened:
+        try:
+            file.flush()
+        except Exception:  # closed, or cannot be flushed
+            pass
+    ctypes.CDLL(None).fflush(None)
+
+
+def end(status, opened):
     """As the interpreter ends, but for taking its own world apart, which takes
     longer than most scripts."""
     try:
@@ -79,9 +120,9 @@ def end(status):
         if threading:
             threading._shutdown()
         atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            if stream and not stream.closed:
-                stream.flush()
+        flush_output()
+        take_apart(opened)
+        flush_output()
     except BaseException as mistake:
         sys.excepthook(type(mistake), mistake, mistake.__traceback__)
         status = status or 120
@@ -113,8 +154,8 @@ def run():
     del sys.argv[0]
     sys.path[0] = os.path.dirname(os.path.abspath(path))
     code = load(path)
-    wait()
-    end(execute(path, code))
+    opened = wait()
+    end(execute(path, code), opened)
 
 
 if __name__ == "__main__":

@@ -669,3 +669,32 @@ childless() {
 	run -0 get "$PWD/it.py"
 	[[ $output == *fine* ]]
 }
+
+@test "what a Python script leaves open at its end is written out, closed and removed, as without" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import gzip, os, signal, sys, tempfile, held
+		def text():
+		    return "words\n"
+		class Thing:
+		    def __del__(self): os.write(1, b"thing ends\n")
+		print("A: b\n", flush=True)
+		thing = Thing()
+		plain = open("plain", "w")
+		packed = gzip.open("packed", "wt")
+		held.mine = open("mine", "w")
+		left = tempfile.NamedTemporaryFile(prefix="left", dir=".")
+		for file in plain, packed, held.mine, held.own:
+		    file.write(text())
+		signal.signal(signal.SIGUSR1, lambda *_: text())
+		sys.excepthook = lambda *_: text()
+	END
+	echo 'own = open("own", "a")' >held.py
+	serve
+	warm "$PWD/it.py"
+	rm plain packed mine own
+	forked "$PWD/it.py"
+	[[ $output == *'thing ends\n'*'END 0 0'* ]]
+	[ "$(cat plain mine; zcat packed)" = "$(yes words | head -n 3)" ]
+	[ -z "$(ls | grep '^left')" ]
+}
