@@ -14,14 +14,26 @@ import sys
 import types
 
 
+def does_nothing(node):
+    """A text, or a name for a constant."""
+    return (
+        isinstance(node, (ast.Expr, ast.Assign))
+        and isinstance(node.value, ast.Constant)
+        and all(isinstance(to, ast.Name) for to in getattr(node, "targets", ()))
+    )
+
+
 def imports(tree):
-    """The modules that are named where the script begins to run."""
+    """The modules that are named before the script does anything else: that
+    may change where they are found, or what they find."""
     for node in tree.body:
         if isinstance(node, ast.Import):
             for name in node.names:
                 yield name.name
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module
+        elif not does_nothing(node):
+            return
 
 
 def compiled(path):

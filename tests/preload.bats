@@ -698,3 +698,26 @@ childless() {
 	[ "$(cat plain mine; zcat packed)" = "$(yes words | head -n 3)" ]
 	[ -z "$(ls | grep '^left')" ]
 }
+
+@test "what a Python script does before it imports a module counts for that, as without" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		"""A text, and a name"""
+		version = "1"
+		import os, sys, early
+		os.environ["CHOSEN"] = "yes"
+		sys.path.insert(0, "own")
+		import late
+		print("A: b\n\n" + early.text, late.text)
+	END
+	mkdir own
+	echo 'import os; text = "early " + str(os.getpid())' >early.py
+	echo 'text = "wrong"' >late.py
+	echo 'import os; text = os.environ["CHOSEN"]' >own/late.py
+	serve
+	warm "$PWD/it.py"
+	[[ $output == *'early '*' yes\n'* ]]
+	before=$output
+	forked "$PWD/it.py"
+	[ "$output" = "$before" ]
+}
