@@ -164,7 +164,9 @@ def execute(path, code):
 def run():
     path = sys.argv[1]
     del sys.argv[0]
-    sys.path[0] = os.path.dirname(os.path.abspath(path))
+    # As the interpreter finds it, if it is to look there.
+    if not getattr(sys.flags, "safe_path", sys.flags.isolated):
+        sys.path[0] = os.path.dirname(os.path.realpath(path))
     code = load(path)
     opened = wait()
     end(execute(path, code), opened)

@@ -721,3 +721,26 @@ childless() {
 	forked "$PWD/it.py"
 	[ "$output" = "$before" ]
 }
+
+@test "a Python script finds its modules where it would without: behind a symbolic link, and with -I" {
+	mkdir app bin
+	program app/it.py <<-'END'
+		#!/usr/bin/python3
+		import sys, helper
+		print("A: b\n\n" + helper.text, sys.argv[1:])
+	END
+	echo 'text = "found"' >app/helper.py
+	ln -s ../app/it.py bin/it
+	serve -- "$PWD/bin/it" one
+	warm "$PWD/bin/it"
+	[[ $output == *"found ['one']"*'END 0 0'* ]]
+	stop_wrapper
+	program app/alone.py <<-'END'
+		#!/usr/bin/python3 -I
+		import sys
+		print("A: b\n\n" + ":".join(sys.path))
+	END
+	serve
+	warm "$PWD/app/alone.py"
+	[[ $output == *"n$(app/alone.py | tail -n 1)"* ]]
+}
