@@ -744,3 +744,17 @@ childless() {
 	warm "$PWD/app/alone.py"
 	[[ $output == *"n$(app/alone.py | tail -n 1)"* ]]
 }
+
+@test "a module that a #! line of Python names is run for requests alone, and with the script alone" {
+	program it <<<'#!/usr/bin/python3 -Bmtool'
+	cat >tool.py <<-'END'
+		import sys
+		print(*sys.argv[1:], file=open("runs", "a"))
+		print("A: b\n\nfine")
+	END
+	serve
+	warm "$PWD/it"
+	forked "$PWD/it"
+	[[ $output == *fine* ]]
+	[ "$(sort -u runs)" = "$PWD/it" ]
+}

@@ -183,6 +183,15 @@ static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
 	return refuse(image, "it is linked statically");
 }
 
+/* Whether Python's own option names what is run: -m or -c, also behind others
+ * in the same word. What follows -W or -X is no option. */
+static bool names_module(const char *option)
+{
+	char first = option[strcspn(option, "mcWX")];
+
+	return option[0] == '-' && (first == 'm' || first == 'c');
+}
+
 /* Interpreters that can be told to compile first and to wait then. Behind the
  * interpreter and its own option comes the script. */
 static int add_prelude(struct image *image)
@@ -198,7 +207,8 @@ static int add_prelude(struct image *image)
 		image->later = true;
 		return insert(image, 1, perl, 2);
 	}
-	if (strncmp(name, "python3", 7) == 0) {
+	if (strncmp(name, "python3", 7) == 0 &&
+	    !names_module(image->words[1])) {
 		image->later = true;
 		return insert(image, script, python, 1);
 	}
