@@ -8,6 +8,7 @@ import builtins
 import ctypes
 import gc
 import importlib
+import importlib.machinery
 import io
 import os
 import sys
@@ -67,11 +68,15 @@ def take_environment(library):
     pointer = ctypes.c_void_p.in_dll(library, "cgi_fcgi_env").value
     length = ctypes.c_size_t.in_dll(library, "cgi_fcgi_env_length").value
     pairs = ctypes.string_at(pointer, length).split(b"\0")
+    # As the interpreter has set it where there was no locale (PEP 538).
+    kind = os.environ.get("LC_CTYPE")
     os.environ.clear()  # of what libc has, too
     for pair in pairs:
         name, equals, value = pair.partition(b"=")
         if name and equals:
             os.environb[name] = value
+    if kind:
+        os.environ.setdefault("LC_CTYPE", kind)
 
 
 def files_of(things):
@@ -145,6 +150,7 @@ def execute(path, code):
     """Runs the script as the interpreter does; returns its exit status."""
     script = types.ModuleType("__main__")
     script.__file__ = path
+    script.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
     script.__builtins__ = builtins
     sys.modules["__main__"] = script
     try:

@@ -758,3 +758,22 @@ childless() {
 	[[ $output == *fine* ]]
 	[ "$(sort -u runs)" = "$PWD/it" ]
 }
+
+@test "a preloaded Python script has the locale's variable and the loader that it has without" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import os
+		print("A: b\n\n" + str(sorted(os.environ)), flush=True)
+		os.system("echo $LC_CTYPE")
+		print(__loader__.get_data(__file__) == open(__file__, "rb").read())
+	END
+	local plain
+	wrapper
+	run get "$PWD/it.py"
+	plain=$output
+	stop_wrapper
+	serve
+	warm "$PWD/it.py"
+	[[ $output == *'True\n'*'END 0 0'* ]]
+	[ "$output" = "$plain" ]
+}
