@@ -777,3 +777,23 @@ childless() {
 	[[ $output == *'True\n'*'END 0 0'* ]]
 	[ "$output" = "$plain" ]
 }
+
+@test "the status page forgets the templates of a worker that died" {
+	told() {
+		[ "$("$CGI_FCGI" -connect "$SOCK" -url /status 3>&- |
+			sed -n 's/^templates: //p')" = "$1" ]
+	}
+	serve -workers 2 -preload "$PWD/cgi/sh"
+	wait_for told 2
+	full() {
+		# shellcheck disable=SC2046
+		set -- $(children_of "$WRAPPER")
+		[ "$(children_of "$1" | wc -w)" -eq 2 ] &&
+			[ "$(children_of "$2" | wc -w)" -eq 2 ]
+	}
+	wait_for full
+	kill -9 "$(children_of "$WRAPPER" | cut -d ' ' -f 1)"
+	wait_for logged 'another takes its place'
+	wait_for full
+	told 2
+}

@@ -51,11 +51,14 @@ static void ring(void)
 void shared_return(int worker)
 {
 	struct shared_worker *dead = &shared->worker[worker];
+	int i;
 
 	atomic_fetch_sub(&shared->running, atomic_exchange(&dead->running, 0));
 	atomic_fetch_sub(&shared->waiting, atomic_exchange(&dead->waiting, 0));
 	atomic_store(&dead->connections, 0);
 	atomic_store(&dead->requests, 0);
+	for (i = 0; i < TEMPLATES_MAX; i++)
+		atomic_store(&dead->template[i], 0);
 	atomic_store(&dead->pid, 0);
 	ring();
 }
