@@ -228,3 +228,26 @@ pattern() {
 	echo "$before $after"
 	[ $((after - before)) -lt 1000 ]
 }
+
+@test "what a program says on stderr at its end is told in full to a server that is slow just then" {
+	program ending <<-'END'
+		#!/usr/bin/perl
+		$| = 1;
+		print "A: b\n\n", "x" x $ENV{QUERY_STRING};
+		close STDOUT;
+		print STDERR "line $_ ", "y" x 90, "\n" for 1 .. 600;
+	END
+	wrapper -stderr both
+	# Some of them fill the socket with lines, and no byte of stdout waits.
+	for n in {240..420..4}000; do
+		"$CGI_FCGI" -connect "$SOCK" -url "$PWD/ending?$n" 3>&- \
+			2>"told.$n" | (sleep 2; cat >"came.$n") 3>&- &
+		pids+=("$!")
+	done
+	wait "${pids[@]}"
+	for n in {240..420..4}000; do
+		[ "$(wc -c <"came.$n")" -eq "$n" ]
+		[ "$(grep -c '^line' "told.$n")" -eq 600 ]
+	done
+	[ "$(grep -c ': line' wrapper.log)" -eq $((46 * 600)) ]
+}

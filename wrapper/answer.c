@@ -51,6 +51,20 @@ void stream_ready(struct stream *stream, unsigned events)
 		stream->hung_up = true;
 }
 
+void answer_ended(struct answer *answer)
+{
+	stream_ready(&answer->out, LOOP_IN | LOOP_GONE);
+	stream_ready(&answer->err, LOOP_IN | LOOP_GONE);
+	answer->errors_certain = answer->errors_read;
+	if (answer->err.pipe.fd >= 0)
+		answer->errors_certain += bulk_waiting(answer->err.pipe.fd);
+}
+
+bool answer_owes_errors(const struct answer *answer)
+{
+	return answer->errors_read < answer->errors_certain;
+}
+
 /* Reads once and notes what that says. Returns the bytes read, or 0. */
 static size_t stream_read(struct stream *stream, void *to, size_t room)
 {
@@ -88,6 +102,7 @@ static void move_errors(struct answer *answer, struct out *out, uint16_t id)
 	if (n == 0)
 		return;
 	answer->moved = true;
+	answer->errors_read += n;
 	if (set.stderr_mode & STDERR_LOG)
 		errors_take(&answer->errors, answer->program, answer->pid,
 			    content, n);

@@ -32,7 +32,9 @@ struct answer {
 	struct stream out;
 	struct stream err;
 	struct errors errors;
-	uint64_t bytes;	 /* of stdout that went on */
+	uint64_t bytes;		 /* of stdout that went on */
+	uint64_t errors_read;	 /* bytes of stderr */
+	uint64_t errors_certain; /* so many there were at the program's end */
 	bool judged;	 /* the first line is one, and what comes goes on */
 	bool err_opened; /* FCGI_STDERR has begun */
 	bool moved;	 /* since whoever looks at it cleared it */
@@ -68,6 +70,13 @@ int stream_watch(struct stream *stream);
 
 /* To be called by the two functions above. */
 void stream_ready(struct stream *stream, unsigned events);
+
+/* The program has ended: its last words are in the pipes, whatever was told of
+ * them before. */
+void answer_ended(struct answer *answer);
+
+/* Whether something that it said on stderr has not been read yet. */
+bool answer_owes_errors(const struct answer *answer);
 
 /*
  * Moves one block of each pipe into out as records of the request id. Needs

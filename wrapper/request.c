@@ -238,8 +238,10 @@ static void settle(struct request *request)
 		timer_stop(&request->linger);
 		return;
 	}
-	/* What its stderr holds by now is told; but it may never be empty. */
-	if (is_readable(&answer->err) && !has_lingered(request))
+	/* What it has said itself on stderr is told, however slowly the server
+	 * takes it; but what it left behind may never be silent. */
+	if (is_readable(&answer->err) &&
+	    (answer_owes_errors(answer) || !has_lingered(request)))
 		return;
 	if (request->exited)
 		settle_exited(request);
@@ -348,9 +350,7 @@ static void child_exited(void *owner, int status)
 	request->child = NULL;
 	request->exited = true;
 	request->wait_status = status;
-	/* Its last words are in the pipes, whatever was told of them before. */
-	stream_ready(&request->answer.out, LOOP_IN | LOOP_GONE);
-	stream_ready(&request->answer.err, LOOP_IN | LOOP_GONE);
+	answer_ended(&request->answer);
 	body_refuse(&request->body);
 	request->changed(request);
 }
