@@ -59,8 +59,9 @@ size_t cgi_fcgi_env_length;
 int cgi_fcgi_files = -1;
 
 static int channel = -1;
-static int taken = -1; /* the child says so */
-static bool later;     /* a prelude is run, which calls cgi_fcgi_wait */
+static int taken = -1;	/* the child says so */
+static int unread = -1; /* what is printed while the program is loaded */
+static bool later;	/* a prelude is run, which calls cgi_fcgi_wait */
 static main_function *real_main;
 static struct timespec begun;
 
@@ -298,6 +299,8 @@ static void take_request(struct template_request *request)
 		_exit(1);
 	close(taken);
 	close(channel);
+	if (unread >= 0)
+		close(unread);
 	set_environment(request->env,
 			length - offsetof(struct template_request, env));
 	enter_world(fds);
@@ -366,13 +369,37 @@ void cgi_fcgi_wait(void)
 
 /* --- In between */
 
+static int out_of_the_way(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+
+	/* There may not be so many. */
+	return high >= 0 ? high : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Interpreters remember what they have found their stdin and stdout to be: it
+ * must be pipes as later on, in which nobody can seek. */
+static void open_pipes(void)
+{
+	int in[2];
+	int out[2];
+
+	if (pipe2(in, O_CLOEXEC) < 0 ||
+	    pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0)
+		give_up("pipes");
+	unread = out_of_the_way(out[0]);
+	close(in[0]);
+	close(in[1]);
+	close(out[0]);
+	close(out[1]);
+}
+
 static void open_channel(void)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
-	channel = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, FIRST_FD);
-	if (channel < 0) /* there are not so many */
-		channel = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	channel = out_of_the_way(STDIN_FILENO);
 	if (null < 0 || channel < 0 || dup2(null, STDIN_FILENO) < 0)
 		give_up("descriptors");
 	close(null);
@@ -390,6 +417,7 @@ static int template_main(int argc, char **argv, char **envp)
 	unsetenv(TEMPLATE_VARIABLE);
 	open_channel();
 	if (later) {
+		open_pipes();
 		cgi_fcgi_files = memfd_create("files", MFD_CLOEXEC);
 		return real_main(argc, argv, envp);
 	}

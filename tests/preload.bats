@@ -797,3 +797,24 @@ childless() {
 	wait_for full
 	told 2
 }
+
+@test "a preloaded Python script wraps its stdin and stdout anew, and finds that they are pipes" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import io, os, sys, noisy
+		kinds = sys.stdin.seekable(), sys.stdout.seekable()
+		sys.stdin = io.TextIOWrapper(sys.stdin.buffer, encoding="latin-1")
+		sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding="utf-8")
+		print("A: b\n\n\xe9", *kinds, sys.stdin.read())
+		print(sorted(map(int, os.listdir("/proc/self/fd"))))
+	END
+	cat >noisy.py <<-'END'
+		import os
+		if "SCRIPT_FILENAME" not in os.environ:  # in the template
+		    os.write(1, b"x" * 60000)
+	END
+	serve
+	warm "$PWD/it.py"
+	run -0 wire "post 1 $PWD/it.py body" 'end 1' 'tell 1'
+	[[ $output == *'A: b\n\n'$'\303\251'' False False body\n[0, 1, 2, 3]\n'*'END 0 0'* ]]
+}
