@@ -818,3 +818,25 @@ childless() {
 	run -0 wire "post 1 $PWD/it.py body" 'end 1' 'tell 1'
 	[[ $output == *'A: b\n\n'$'\303\251'' False False body\n[0, 1, 2, 3]\n'*'END 0 0'* ]]
 }
+
+@test "a file that two names lead to has a template for each -handler, and for none" {
+	program page.cgi <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nran\n'
+	END
+	program show <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nshown '
+		tail -n 1 "$1"
+	END
+	ln -s page.cgi page.txt
+	serve -handler .txt="$PWD/show"
+	warm "$PWD/page.cgi"
+	[[ $output == *'\n\nran'* ]]
+	run -0 get "$PWD/page.txt"
+	[[ $output == *shown* ]]
+	warm "$PWD/page.txt"
+	[[ $output == *shown* ]]
+	forked "$PWD/page.cgi"
+	[[ $output == *'\n\nran'* ]]
+}

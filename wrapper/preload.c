@@ -30,7 +30,8 @@
 struct template
 {
 	struct template *next;
-	char *path; /* the program's, resolved; owned */
+	char *path;	     /* the program's, resolved; owned */
+	const char *handler; /* what runs it, or NULL */
 	struct stat file;
 	struct watch channel; /* -1: there is none now */
 	struct timer patience;
@@ -244,20 +245,34 @@ static struct template *make(const char *path)
 	return template;
 }
 
+/* By another name, a symbolic link's, a file may have another -handler. */
+static const char *handler_of(const struct program *program)
+{
+	return program->words[1] ? program->exec : NULL;
+}
+
+static bool is_of(const struct template *template,
+		  const struct program *program)
+{
+	return template->handler == handler_of(program) &&
+	       strcmp(template->path, program->path) == 0;
+}
+
 /* The template of a program, moved to the front. */
-static struct template *find(const char *path)
+static struct template *find(const struct program *program)
 {
 	struct template **at = &templates;
 	struct template *template;
 
-	while (*at && strcmp((*at)->path, path) != 0)
+	while (*at && !is_of(*at, program))
 		at = &(*at)->next;
 	template = *at;
 	if (template)
 		*at = template->next;
 	else
-		template = make(path);
+		template = make(program->path);
 	if (template) {
+		template->handler = handler_of(program);
 		template->next = templates;
 		templates = template;
 	}
@@ -374,11 +389,12 @@ static void start_template(struct template *template, struct program *program,
 static void start_named(const char *path)
 {
 	struct program program = {.folder = -1};
-	struct template *template = find(path);
+	struct template *template = NULL;
 
+	if (program_named(&program, path) == 0)
+		template = find(&program);
 	/* Two of the names may be one program's. */
-	if (template && template->channel.fd < 0 &&
-	    program_named(&program, path) == 0) {
+	if (template && template->channel.fd < 0) {
 		struct spawn spawn = {.path = program.exec,
 				      .argv = program.argv,
 				      .folder = program.folder,
@@ -495,7 +511,7 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 
 	if (!able || spawn->folder < 0)
 		return 0;
-	template = find(program->path);
+	template = find(program);
 	if (!template)
 		return 0;
 	if (has_changed(template, program) || is_worn(template))
