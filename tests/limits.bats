@@ -360,3 +360,30 @@ sip() {
 	run -0 wire 'get-values FCGI_MAX_CONNS' 'records 1' 'show'
 	[[ $output == *'FCGI_MAX_CONNS1' ]]
 }
+
+@test "-timeout: a silent program is ended while another's reply on its connection is taken slowly" {
+	program silent <<-'END'
+		#!/bin/sh
+		exec sleep 100
+	END
+	wrapper -timeout 0.9
+	run -0 perl -MIO::Socket::UNIX -e '
+		my ($path, @programs) = @ARGV;
+		my $s = IO::Socket::UNIX->new(Peer => $path) or die $!;
+		for my $id (1, 2) {
+			my $file = $programs[$id - 1];
+			$file = pack("CC", 15, length $file) . "SCRIPT_FILENAME$file" .
+				pack("CC", 12, 6) . "QUERY_STRING700000";
+			for ([1, pack("nCx5", 1, 1)], [4, $file], [4, ""], [5, ""]) {
+				print $s pack("CCnnCC", 1, $$_[0], $id, length $$_[1],
+					0, 0), $$_[1];
+			}
+		}
+		$s->flush;
+		for (1 .. 60) {
+			sysread $s, my $bytes, 8192;
+			select undef, undef, undef, 0.05;
+		}' "$SOCK" "$PWD/silent" "$CGI_C/pour"
+	grep -q '/silent\[[0-9]*\]: ended: no byte moved' wrapper.log
+	run ! grep -q '/pour\[[0-9]*\]: ended' wrapper.log
+}

@@ -142,7 +142,9 @@ static bool request_taken(struct request *request)
 	struct conn *conn = request->owner;
 	int before = conn->untaken;
 
-	if (!conn->out.blocked)
+	/* What waits may be another request's, and this one silent. */
+	if (!conn->out.blocked ||
+	    (conn->request_count > 1 && !request->turn_at))
 		return false;
 	conn->untaken = count_untaken(conn);
 	if (conn->untaken < before)
