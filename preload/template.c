@@ -51,6 +51,8 @@ start_function __libc_start_main;
 #define WATCHED                                                                \
 	(IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF)
 
+#define HANDLERS_MAX 64
+
 extern char **environ;
 
 /* For the preludes: see template.h. */
@@ -140,12 +142,62 @@ static int watch_files(void)
 	return changes;
 }
 
+/* --- What libraries want done at a fork (pthread_atfork(3)): they take their
+ * locks, and make new secrets. The C library itself does it in fork(3) alone.
+ */
+
+typedef void handler_function(void);
+typedef int register_function(handler_function *prepare,
+			      handler_function *parent, handler_function *child,
+			      void *library);
+
+register_function __register_atfork;
+
+static struct handlers {
+	handler_function *prepare, *parent, *child;
+} handlers[HANDLERS_MAX];
+static int handlers_count;
+
+/* What pthread_atfork(3) calls, in glibc. */
+int __register_atfork(handler_function *prepare, handler_function *parent,
+		      handler_function *child, void *library)
+{
+	register_function *real;
+	void *symbol = dlsym(RTLD_NEXT, "__register_atfork");
+
+	memcpy(&real, &symbol, sizeof(real));
+	if (handlers_count < HANDLERS_MAX)
+		handlers[handlers_count] =
+			(struct handlers){prepare, parent, child};
+	handlers_count++;
+	return real ? real(prepare, parent, child, library) : ENOSYS;
+}
+
+static void call(handler_function *handler)
+{
+	void *address;
+	Dl_info info;
+
+	memcpy(&address, &handler, sizeof(address));
+	/* Its library may have been closed. */
+	if (handler && dladdr(address, &info))
+		handler();
+}
+
+static void refuse_many_handlers(void)
+{
+	if (handlers_count > HANDLERS_MAX) {
+		errno = 0;
+		give_up("too many handlers of forks");
+	}
+}
+
 /* --- The template */
 
 /* fork(2), but the child is a child of our parent; *ended becomes readable when
  * it has ended. The C library keeps the thread's id where the kernel was told
  * to clear it. */
-static pid_t fork_sibling(int *ended)
+static pid_t clone_sibling(int *ended)
 {
 	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
 		     CLONE_CHILD_CLEARTID | SIGCHLD;
@@ -158,6 +210,19 @@ static pid_t fork_sibling(int *ended)
 #else
 	return (pid_t)syscall(SYS_clone, flags, NULL, ended, NULL, tid);
 #endif
+}
+
+static pid_t fork_sibling(int *ended)
+{
+	pid_t pid;
+	int i;
+
+	for (i = handlers_count - 1; i >= 0; i--)
+		call(handlers[i].prepare);
+	pid = clone_sibling(ended);
+	for (i = 0; i < handlers_count; i++)
+		call(pid == 0 ? handlers[i].child : handlers[i].parent);
+	return pid;
 }
 
 static int announce(pid_t pid, int changes)
@@ -342,6 +407,7 @@ void cgi_fcgi_wait(void)
 	if (!request)
 		give_up("memory");
 	refuse_threads();
+	refuse_many_handlers();
 	note_files();
 	taken = eventfd(0, EFD_CLOEXEC);
 	if (taken < 0)

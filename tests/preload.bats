@@ -840,3 +840,35 @@ childless() {
 	forked "$PWD/page.cgi"
 	[[ $output == *'\n\nran'* ]]
 }
+
+@test "what a library has registered for forks is done for each request" {
+	cc -shared -fPIC -o libsecret.so -x c - <<-'END'
+		#include <pthread.h>
+		int locked, secret, told;
+		static void prepare(void) { locked++; }
+		static void parent(void) { locked--; told++; }
+		static void child(void) { locked--; secret = told + 1; }
+		__attribute__((constructor)) static void load(void)
+		{
+			pthread_atfork(prepare, parent, child);
+		}
+	END
+	cc -o it -x c - -L. -lsecret -Wl,-rpath,"$PWD" <<-'END'
+		#include <stdio.h>
+		extern int locked, secret;
+		int main(void)
+		{
+			printf("A: b\n\nlocked %d secret %d\n", locked, secret);
+			return 0;
+		}
+	END
+	local i
+	serve
+	warm "$PWD/it"
+	for i in 1 2 3; do
+		forked "$PWD/it"
+		[[ $output == *'locked 0 secret '[1-9]* ]]
+		grep -o 'secret [0-9]*' <<<"$output" >>secrets
+	done
+	[ "$(sort -u secrets | wc -l)" -eq 3 ]
+}
