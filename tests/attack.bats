@@ -22,7 +22,7 @@ over() {
 
 # idle: nothing of the attack is left.
 idle() {
-	[ -z "$(programs_of "$WRAPPER")" ] &&
+	alive "$WRAPPER" && [ -z "$(programs_of "$WRAPPER")" ] &&
 		[ "$(fds_of "$WRAPPER")" -le "$before" ]
 }
 

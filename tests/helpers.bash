@@ -61,10 +61,13 @@ wait_for() {
 	done
 }
 
-# gone PID...: whether none of them runs (a zombie does not).
+# gone PID...: whether none of them runs (a zombie does not). Without a pid, as
+# a file that nobody has written gives none, it is false, and so is alive.
 gone() {
 	local pid state
+	[ $# -gt 0 ] || return
 	for pid; do
+		[ -n "$pid" ] || return
 		state=$(sed -n 's/^State:\t\(.\).*/\1/p' \
 			"/proc/$pid/status" 2>/dev/null) || :
 		[ -z "$state" ] || [ "$state" = Z ] || return 1
@@ -72,8 +75,8 @@ gone() {
 }
 
 alive() {
-	if gone "$1"; then
-		echo "$1 has ended" >&2
+	if [ -z "${1:-}" ] || gone "$1"; then
+		echo "${1:-nobody} has ended" >&2
 		return 1
 	fi
 }
@@ -131,16 +134,30 @@ no_orphans() {
 	[ -z "$(orphans)" ]
 }
 
+# crashed PID: whether that child of ours was ended by a mistake of its own.
+crashed() {
+	local status=0
+	wait "$1" 2>/dev/null || status=$?
+	case $status in
+	132 | 134 | 135 | 136 | 139) return 0 ;; # ILL, ABRT, BUS, FPE, SEGV
+	*) return 1 ;;
+	esac
+}
+
 # Ends what was started, in the reverse order; fails if anything had to be
-# killed or is left over.
+# killed, has crashed or is left over.
 end_everything() {
 	local pid name bad=0
 	cd "$BATS_TEST_DIRNAME" || return
 	[ -e "$BATS_TEST_TMPDIR/.started" ] || return 0
 	while read -r pid name; do
-		gone "$pid" && continue
-		kill -TERM "$pid" 2>/dev/null
-		if ! wait_for gone "$pid"; then
+		gone "$pid" || kill -TERM "$pid" 2>/dev/null
+		if wait_for gone "$pid"; then
+			if crashed "$pid"; then
+				echo "$name ($pid) has crashed" >&2
+				bad=1
+			fi
+		else
 			echo "$name ($pid) did not end on TERM" >&2
 			kill -KILL "$pid" 2>/dev/null
 			bad=1
