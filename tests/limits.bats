@@ -73,8 +73,8 @@ family_is_there() {
 	there_is_room() {
 		# Refused, it is answered before the question behind it.
 		run -0 wire "get 1 $CGI/hello" 'get-values FCGI_MAX_CONNS' \
-			'records 1' 'tell 1'
-		[[ $output != *503* ]]
+			'records 1' 'tell 1' 'show' &&
+			[[ $output != *503* && $output == *GET_VALUES* ]]
 	}
 	wait_for there_is_room
 	touch go

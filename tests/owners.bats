@@ -79,20 +79,28 @@ refused() {
 	[[ $output == *"$U $U"* ]]
 	# One's own program behind a folder swapped to and fro never runs as
 	# anybody but oneself.
-	cp site/cgi/who evil/who
+	sed 's/seen/evil/' site/cgi/who >evil/who
+	chmod 755 evil/who
 	chown "$V:$V" evil/who
 	ln -s site/cgi door
 	start swapper sh -c 'while :; do ln -sfn evil door; ln -sfn site/cgi door; done'
 	local i
 	for i in {1..150}; do
 		run -0 get "$PWD/door/who"
-		[[ $output == *"$U $U $U"* || $output == *"$V $V $V"* ||
-			$output == *'Status: 40'* ]] || {
+		case $output in
+		*"$U $U $U"*'STDERR seen'*) echo seen >>whose ;;
+		*"$V $V $V"*'STDERR evil'*) echo evil >>whose ;;
+		*'Status: 40'*) ;;
+		*)
 			echo "$output"
 			return 1
-		}
+			;;
+		esac
 	done
 	stop swapper
+	# It was swapped while this was asked.
+	grep -q seen whose
+	grep -q evil whose
 }
 
 @test "-as-owner: an owner who has no process left under -limit nproc is a 503, and gets it when there is one" {

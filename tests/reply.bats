@@ -18,9 +18,8 @@ internal_error() {
 	wrapper
 	run -0 wire "get 1 $PWD/zeros" 'end 1' 'sum 1'
 	[[ $output == *"out=262:"* ]]
-	run -0 get "$PWD/zeros"
-	[[ $output == *'\x00\x01'* ]]
-	[[ $output == *$'\xfd\xfe\xff' ]] || [[ $output == *'END 0 0' ]]
+	ROOT=$PWD ask /zeros >got
+	./zeros | cmp - got
 }
 
 @test "no newline at the end is needed, and none is added" {
@@ -54,21 +53,21 @@ internal_error() {
 	WHEN=in wrapper -env WHEN
 	run -0 get "$CGI/crash"
 	[[ ${lines[0]} == *'\n\npart' ]]
-	[[ $output == *'STDERR '*9* ]]
+	[[ $output == *'STDERR '*'was killed by signal 9 '* ]]
 	[[ $output == *'1 END 137 0'* ]]
 }
 
 @test "a program that ends by a signal before its first byte is a 500" {
 	WHEN=before wrapper -env WHEN
 	run -0 get "$CGI/crash"
-	internal_error 11
+	internal_error 'was killed by signal 11 '
 	[[ $output == *'1 END 139 0'* ]]
 }
 
 @test "a program that ends without a byte is a 500 that tells its exit status" {
 	wrapper
 	run -0 get "$CGI/empty"
-	internal_error 3
+	internal_error 'ended with exit status 3'
 	[[ $output == *'1 END 3 0'* ]]
 }
 
@@ -268,7 +267,7 @@ internal_error() {
 	[ $(($(now_ms) - from)) -lt 3000 ]
 	[[ $output == *'ended\n'* ]]
 	[[ $output == *'1 END 0 0'* ]]
-	run ! gone "$(cat pid)"
+	alive "$(cat pid)"
 	kill "$(cat pid)"
 }
 
@@ -349,7 +348,7 @@ has_fds() {
 	wait_for state_is "$WRAPPER" T
 	kill -CONT "$WRAPPER"
 	wait_for state_is "$WRAPPER" S
-	! has_fds "$WRAPPER" "$before"
+	run ! has_fds "$WRAPPER" "$before"
 	kill "$(cat pid)"
 	wait_for has_fds "$WRAPPER" "$before"
 }
