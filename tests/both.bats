@@ -17,6 +17,7 @@ load helpers
 		-root "$CGI"
 	for ADDR in "$SOCK" "127.0.0.1:$port" "@cgi-fcgi-both-$port"; do
 		wait_for ask /hello
+		[ "$(ask '/hello?you')" = $'Content-Type: text/plain\n\nhello you' ]
 	done
 }
 
@@ -92,7 +93,7 @@ load helpers
 @test "-timeout ends the asking with 28, and so the program" {
 	export PIDFILE=$PWD/pid
 	wrapper -env PIDFILE
-	run -28 --separate-stderr ask /silent -timeout 0.5
+	run -28 --separate-stderr ask /silent -timeout 1
 	wait_for gone "$(cat pid)"
 }
 

@@ -136,12 +136,12 @@ pattern() {
 	grep -q '314572800 314572800' sender.log
 }
 
-@test "a spool that cannot be written is a 500 or 507 with a reason, nothing else is touched" {
+@test "a spool that cannot be written is a 500 with a reason, nothing else is touched" {
 	wrapper -spool "$PWD/no/such/folder"
 	run -0 wire "open 1 $CGI/count" 'stdin 1 abc' 'end 1' 'tell 1' \
 		"get 2 $CGI/hello" 'end 2' 'tell 2'
-	[[ $output == *'1 STDOUT Status: 50'* ]]
-	[[ $output == *'1 STDERR '* ]]
+	[[ $output == *'1 STDOUT Status: 500 '* ]]
+	[[ $output == *"1 STDERR "*"cannot be kept in $PWD/no/such/folder: "* ]]
 	[[ $output == *'2 STDOUT Content-Type'* ]]
 	logged "$PWD/no/such/folder"
 }
@@ -154,9 +154,10 @@ pattern() {
 		"open 2 $CGI/silent CONTENT_LENGTH=9000000 SERVER_SOFTWARE=nginx/1" \
 		'fill 2 9000000' 'end 2' 'tell 2' "get 3 $CGI/hello" 'end 3' \
 		'tell 3'
-	[[ $output == *'1 STDOUT Status: 50'* ]]
-	[[ $output == *'2 STDOUT Status: 50'* ]]
+	[[ $output == *'1 STDOUT Status: 500 '* ]]
+	[[ $output == *'2 STDOUT Status: 500 '* ]]
 	[[ $output == *'3 STDOUT Content-Type'* ]]
+	wait_for gone "$(cat pid)"
 }
 
 @test "a full disk under the spool is a 507 with a reason, nothing else is touched" {
@@ -167,8 +168,8 @@ pattern() {
 		"open 3 $CGI/deaf CONTENT_LENGTH=3000000 SERVER_SOFTWARE=nginx" \
 		'fill 3 3000000' 'stdin 3' 'end 3' 'tell 1 3' \
 		"post 2 $CGI/count abc" 'end 2' 'tell 2'
-	[[ $output == *'1 STDOUT Status: 50'* ]]
-	[[ $output == *'1 STDERR '* ]]
+	[[ $output == *'1 STDOUT Status: 507 '* ]]
+	[[ $output == *'1 STDERR '*'cannot be kept in '* ]]
 	[[ $output == *'3 3\n'* ]]
 }
 
@@ -187,6 +188,15 @@ pattern() {
 		"open 1 $CGI/hello CONTENT_LENGTH=4000000 SERVER_SOFTWARE=nginx/1.22" \
 		'fill 1 100000' 'end 1' 'tell 1'
 	[[ $output == *hello* ]]
+	program shut <<-'END'
+		#!/bin/sh
+		exec <&-
+		printf 'A: b\n\nshut'
+		while ! [ -e "$WAIT" ]; do sleep 0.02; done
+	END
+	run -0 wire \
+		"open 1 $PWD/shut CONTENT_LENGTH=4000000 SERVER_SOFTWARE=nginx/1.22 WAIT=$PWD/go" \
+		'fill 1 100000' 'out 1 shut' "create $PWD/go" 'end 1'
 }
 
 @test "200 multiplexed requests of 16 MiB each at once: every byte, memory flat" {

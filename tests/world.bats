@@ -190,14 +190,18 @@ has_no() {
 	run -0 world LD_PRELOAD=/x LD_LIBRARY_PATH=/x LD_AUDIT=x LD_ANY=x \
 		GCONV_PATH=/x MALLOC_CHECK_=3 HOSTALIASES=/x LOCALDOMAIN=x \
 		RES_OPTIONS=x NLSPATH=x TMPDIR=/x GETCONF_DIR=x LOCPATH=/x \
-		RESOLV_HOST_CONF=x TZDIR=/x NIS_PATH=x MALLOC_TRACE=/x
-	has_no '^env LD_'
-	has_no '^env GCONV_PATH'
-	has_no '^env MALLOC_'
-	has_no '^env LOCPATH'
-	has_no '^env NLSPATH'
-	has_no '^env HOSTALIASES'
-	has_no '^env RES'
+		RESOLV_HOST_CONF=x TZDIR=/x NIS_PATH=x MALLOC_TRACE=/x \
+		GLIBC_TUNABLES=x RESOLV_ADD_TRIM_DOMAINS=x HTTP_PROXY=x \
+		TZ=UTC LOCALE=fine LDX=fine
+	has 'env TZ=UTC'
+	has 'env LOCALE=fine'
+	has 'env LDX=fine'
+	local name
+	for name in LD_ GCONV_PATH MALLOC_ LOCPATH NLSPATH HOSTALIASES \
+		LOCALDOMAIN RES TMPDIR GETCONF_DIR TZDIR NIS_PATH \
+		GLIBC_TUNABLES HTTP_PROXY; do
+		has_no "^env $name"
+	done
 }
 
 @test "names that are empty or hold = or NUL, and values with NUL, never get in" {
