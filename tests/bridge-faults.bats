@@ -17,8 +17,6 @@ bounded() {
 	return "$status"
 }
 
-ok=('params' 'stdin')
-
 @test "no such socket: 7" {
 	run -7 --separate-stderr url /
 	told 'connect: no socket: there is no such file'
@@ -68,7 +66,27 @@ ok=('params' 'stdin')
 	[[ $stderr == "cgi-fcgi: $ADDR: unknown host: "* ]]
 }
 
-@test "a full backlog: 28 after -connect-timeout, and at once when there is room" {
+@test "a full backlog: as soon as there is room it goes on" {
+	bad 'await room' params stdin 'out A: b\n\nhello' 'end 0'
+	local i from
+	# One is accepted, two wait for that, the others for room.
+	for i in 1 2 3 4 5; do
+		start "asking$i" "$CGI_FCGI" -connect "$SOCK" -url / \
+			-connect-timeout 60
+	done
+	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	sleep 0.3
+	from=$(now_ms)
+	touch room
+	for i in 1 2 3 4 5; do
+		ended "asking$i"
+		[ "$STATUS" -eq 0 ]
+		[ "$(cat "asking$i.log")" = hello ]
+	done
+	[ $(($(now_ms) - from)) -lt 3000 ] || [ -n "${INSTRUMENTED:-}" ]
+}
+
+@test "a full backlog: 28 after -connect-timeout" {
 	bad deaf
 	local i
 	for i in 1 2; do

@@ -57,6 +57,8 @@ starting() {
 	port=$(free_port)
 	starting -start -connect ":$port" "$APP" 4
 	[ "$(copies)" -eq 4 ]
+	ss -Htln "sport = :$port" | awk '{ print $4 }' | sort >bound
+	printf '%s\n' "127.0.0.1:$port" "[::1]:$port" | diff - bound
 	for ADDR in "127.0.0.1:$port" "[::1]:$port" ":$port" \
 		"localhost:$port"; do
 		url /?x | grep -qx 'hello x' || return
@@ -271,9 +273,14 @@ starting() {
 		sleep 0.3
 	END
 	start supervisor "$CGI_FCGI" -supervise -connect "$SOCK" "$PWD/brief"
+	local from
+	wait_for [ -s starts ]
+	from=$(now_ms)
 	wait_for eval '[ "$(grep -c . starts)" -ge 3 ]'
-	memory_counts && [ "$(grep -c . starts)" -le 4 ]
+	# It lives for 0.3 s, and is started again after a second.
+	[ $(($(now_ms) - from)) -ge 1700 ]
 	stop supervisor INT
+	[ "$STATUS" -eq 130 ]
 }
 
 @test "-once asks one request of an application that lives no longer" {
