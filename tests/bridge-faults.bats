@@ -86,7 +86,7 @@ bounded() {
 	[ $(($(now_ms) - from)) -lt 3000 ] || [ -n "${INSTRUMENTED:-}" ]
 }
 
-@test "a full backlog: 28 after -connect-timeout" {
+@test "a full backlog: 28 after -connect-timeout, which is 10 seconds" {
 	bad deaf
 	local i
 	for i in 1 2; do
@@ -98,6 +98,10 @@ bounded() {
 	run -28 --separate-stderr bounded 5 url / -max-time 0.3
 	run -28 --separate-stderr bounded 5 url / -retry 0.3 \
 		-connect-timeout 0.1
+	local from
+	from=$(now_ms)
+	run -28 --separate-stderr bounded 15 url /
+	[ $(($(now_ms) - from)) -ge 9500 ]
 }
 
 @test "stopped and continued while it waits for room in the backlog, it goes on waiting" {
@@ -392,6 +396,33 @@ bounded() {
 	ended asking
 	[ "$STATUS" -eq 0 ]
 	[ "$(cat asking.log)" = hello ]
+}
+
+@test "-retry goes on where nobody listens any more, and where the backlog is full" {
+	bad hang
+	stop bad KILL
+	start asking "$CGI_FCGI" -connect "$SOCK" -url / -retry 20
+	sleep 0.1
+	alive "$PID"
+	bad 'await room' params stdin 'out A: b\n\nhello' 'end 0'
+	ended_well() {
+		ended "$1"
+		[ "$STATUS" -eq 0 ]
+		[ "$(cat "$1.log")" = hello ]
+	}
+	for i in 1 2; do
+		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url / \
+			-retry 20
+	done
+	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	start late "$CGI_FCGI" -connect "$SOCK" -url / -retry 20 \
+		-connect-timeout 0.1
+	sleep 0.5
+	alive "$PID"
+	touch room
+	for i in asking waiting1 waiting2 late; do
+		ended_well $i
+	done
 }
 
 @test "-retry tries nothing twice once it is connected" {

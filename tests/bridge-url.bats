@@ -188,6 +188,7 @@ variables() {
 	[ "$output" = status ]
 	told 'the answer: HTTP status 404'
 	run -22 --separate-stderr url / -fail -env DO=status=500 -include
+	run -22 --separate-stderr url / -fail -env 'DO=status=400 Bad'
 	run -22 --separate-stderr url / -fail -env 'DO=bare=HTTP/1.1 503 x
 
 '
@@ -209,6 +210,24 @@ variables() {
 	run -2 url / -timeout soon
 	run -2 url / -timeout -1
 	"$CGI_FCGI" -help | grep -q 'timeout SEC .*30 with -url'
+	stop app
+	# What is waited is seen; nobody waits for it to be over.
+	bad params stdin 'await go' 'out A: b\n\nx' 'end 0'
+	waits() {
+		rm -f go trace
+		start asking env REQUEST_METHOD=GET ASAN_OPTIONS=detect_leaks=0 \
+			strace -qq -e trace=poll,ppoll -o trace \
+			"$CGI_FCGI" -connect "$SOCK" "${@:2}"
+		wait_for eval '[ "$(grep -c "FCGI_STDIN 1 0" seen)" -eq '"$1"' ]'
+		touch go
+		ended asking
+		[ "$STATUS" -eq 0 ]
+	}
+	waits 1 -url /
+	grep -qE 'poll\(.*, (30000|29[0-9]{3}|\{tv_sec=(30|29),.*)\) = 1 ' trace
+	waits 2
+	grep -qE 'poll\(.*, (-1|NULL.*)\) = 1 ' trace
+	run ! grep -qE 'poll\(.*, [0-9]{4,}\)' trace
 }
 
 @test "roles: an authorizer from the shell, allowed and denied" {

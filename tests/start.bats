@@ -190,6 +190,9 @@ fails() {
 	local port
 	port=$(free_port)
 	fails -root -listen "127.0.0.1:$port"
+	# A socket that is passed is no other.
+	run -2 timeout 10 spawn-fcgi -n -a 127.0.0.1 -p "$port" -- "$CGI_FCGI"
+	[[ $output == *'any program of this machine'* ]]
 	wrapper_on "127.0.0.1:$port" -root "$CGI"
 	stop_wrapper
 	wrapper_on "127.0.0.1:$port" -allow "$CGI/hello"
@@ -328,6 +331,29 @@ fails() {
 	grep -q 'abcd$' client.log
 	ended wrapper
 	[ "$STATUS" -eq 0 ]
+}
+
+@test "HUP is as TERM, and nothing under nohup, in workers neither" {
+	local n
+	for n in 1 2; do
+		wrapper -workers $n
+		stop_wrapper HUP
+		[ "$STATUS" -eq 0 ]
+		[ ! -e "$SOCK" ]
+		start wrapper nohup "$CGI_FCGI" -listen "$SOCK" -workers $n
+		WRAPPER=$PID
+		wait_for listens "$SOCK"
+		[ $n -eq 1 ] || wait_for two_workers
+		# What a terminal that goes tells all of them.
+		# shellcheck disable=SC2046
+		kill -HUP "$WRAPPER" $(children_of "$WRAPPER")
+		run -0 get "$CGI/hello"
+		[[ $output == *hello* ]]
+		alive "$WRAPPER"
+		stop_wrapper
+		[ "$STATUS" -eq 0 ]
+		run ! logged 'takes its place'
+	done
 }
 
 @test "a worker that dies is replaced, and the log says so" {
