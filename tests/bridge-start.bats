@@ -295,8 +295,11 @@ starting() {
 }
 
 @test "-once leaves nothing, whatever ends it" {
-	export TMPDIR=$PWD/private
-	mkdir private
+	# One with a long name would not be used.
+	TMPDIR=$(mktemp -d -p /tmp once.XXXXXX)
+	export TMPDIR
+	TMPDIR=/no/such run -7 --separate-stderr starting -once -url / "$APP"
+	[[ $stderr == *'a private folder'* ]]
 	run -28 --separate-stderr starting -once -url '/?sleep=5000' \
 		-timeout 0.3 "$APP"
 	[ "$(copies)" -eq 0 ]
@@ -308,7 +311,8 @@ starting() {
 		stop asking $signal
 		wait_for copies_are 0
 	done
-	[ -z "$(find private -name 'cgi-fcgi*')" ]
+	# It is empty.
+	rmdir "$TMPDIR"
 }
 
 @test "-once with an APP that is not there, or ends without listening" {
