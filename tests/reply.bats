@@ -197,6 +197,19 @@ internal_error() {
 		'out 1 abcd' "create $PWD/d" 'end 1'
 }
 
+@test "records are padded to multiples of 8, and hold as much as is there, up to 65,528 bytes (3.3)" {
+	wrapper
+	ROOT=$CGI ask /complain -trace >out 2>trace
+	ROOT=$CGI ask /hello?12 -trace >>out 2>>trace
+	ROOT=$CGI_C ask /pour?3000000 -trace 2>>trace | cat >>out
+	sed -nE 's/^< (FCGI_STD[A-Z]*|FCGI_END_REQUEST) +id 1 +([0-9]+)\+?([0-9]*).*/\1 \2 \3/p' \
+		trace >records
+	awk '{ if (($2 + $3) % 8 || $2 > 65528) { print; bad = 1 } n[$1]++
+			if ($2 % 8) odd = 1; if ($2 > most) most = $2 }
+		END { exit bad || !odd || !n["FCGI_STDERR"] || most < 8000 ||
+			n["FCGI_STDOUT"] > 700 }' records
+}
+
 @test "stderr goes on as FCGI_STDERR, before the request's end, and is closed if there was any (5.3)" {
 	wrapper
 	run -0 wire "get 1 $CGI/complain" 'end 1' 'tell 1' 'show'
@@ -445,7 +458,8 @@ has_fds() {
 		wait
 	END
 	export PIDS=$PWD/pids
-	wrapper -env PIDS -grace 1
+	# None needs KILL.
+	wrapper -env PIDS -grace 60
 	run -0 wire "get 1 $PWD/family" "await $PWD/pids" 'stall 300' \
 		'abort 1' 'end 1'
 	[ "$(wc -l <pids)" -eq 4 ]
