@@ -160,6 +160,7 @@ no_program() {
 	run -0 wire "get 1 $CGI/stubborn" "await $PIDFILE" 'abort 1' 'end 1' \
 		"get 2 $CGI/hello" 'end 2' 'tell 1 2'
 	[ $(($(now_ms) - from)) -lt 900 ]
+	[[ $output == *'1 END 143 0'* ]]
 	[[ $output == *'2 END 0 0'* ]]
 	# It ignores TERM; KILL comes after -grace.
 	wait_for gone "$(cat pid)"
@@ -242,6 +243,43 @@ no_program() {
 		"await $PWD/pid.body" 'close'
 	wait_for gone "$(cat pid)"
 	[ ! -e pid.complete ]
+}
+
+@test "a reply that is over before its body: the program is ended, not fed a part as the whole" {
+	program store <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nover'
+		exec >&- 2>&-
+		echo $$ >"$PIDFILE"
+		cat >"$PIDFILE.body"
+		echo complete >"$PIDFILE.complete"
+	END
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE
+	run -0 wire "open 1 $PWD/store CONTENT_LENGTH=10" 'stdin 1 part' \
+		"await $PWD/pid.body" 'end 1' 'tell 1'
+	[[ $output == *over*'1 END 0 0'* ]]
+	wait_for gone "$(cat pid)"
+	[ ! -e pid.complete ]
+}
+
+@test "a body that has come is the program's, though its reply is over: every byte" {
+	program late <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nover'
+		exec >&- 2>&-
+		while ! [ -e "$GO" ]; do sleep 0.02; done
+		wc -c >"$GO.new"
+		mv "$GO.new" "$GO.count"
+	END
+	export GO=$PWD/go
+	wrapper -env GO
+	run -0 wire "open 1 $PWD/late CONTENT_LENGTH=3000000" 'fill 1 3000000' \
+		'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *over*'1 END 0 0'* ]]
+	touch go
+	wait_for [ -e go.count ]
+	[ "$(cat go.count)" -eq 3000000 ]
 }
 
 @test "the same request one byte at a time, in every chunk size, and in one write" {

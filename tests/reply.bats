@@ -79,9 +79,13 @@ internal_error() {
 	program binary <<<$'#!/bin/sh\nprintf "\\001\\002\\377binary"'
 	run -0 get "$PWD/binary"
 	[[ $output == *"STDOUT Status: 500"* ]]
-	program blank <<<$'#!/bin/sh\nprintf "A b: c\\n\\nx"'
-	run -0 get "$PWD/blank"
-	[[ $output == *"STDOUT Status: 500"* ]]
+	local line
+	for line in 'A b: c' ': nameless' 'HTTP/1.1x 200 OK' 'HTTP/2 200' /; do
+		program line <<<$'#!/bin/sh\nprintf "'"$line"'\\n\\nx"'
+		run -0 get "$PWD/line"
+		[[ $output == *"STDOUT Status: 500"* ]]
+		internal_error "\"$line"
+	done
 }
 
 @test "a first line that never ends is a 500, and costs no memory" {
@@ -475,6 +479,9 @@ has_fds() {
 	wait_for logged "$PWD/nothing"
 	grep -qE "^cgi-fcgi: $CGI/count\\[[0-9]+\\]: status 200, 5 bytes in, [1-9][0-9]* out, [0-9]+\\.[0-9]{3} s, appStatus 0\$" wrapper.log
 	wait_for grep -qE '^cgi-fcgi: a request: status 404, 0 bytes in, 0 out, [0-9.]+ s, appStatus 0$' wrapper.log
+	program moved <<<$'#!/bin/sh\nprintf "Location: /there\\n\\n"'
+	run -0 get "$PWD/moved"
+	wait_for logged ': status 302, 0 bytes in, '
 	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' 'close'
 	wait_for logged 'the connection was closed'
 }

@@ -158,8 +158,11 @@ fails() {
 }
 
 @test "a world-writable -mode is warned of" {
-	wrapper -mode 0666
-	logged 666
+	wrapper -mode 0606
+	logged 'warning: -mode 0606: every user'
+	stop_wrapper
+	wrapper -mode 0660
+	run ! logged warning
 }
 
 @test "an abstract socket serves and leaves no file" {
@@ -271,6 +274,14 @@ fails() {
 	echo mine >"$SOCK"
 	stop_wrapper
 	[ "$(cat "$SOCK")" = mine ]
+	rm "$SOCK"
+	wrapper
+	mv "$SOCK" moved
+	start other "$CGI_FCGI" -listen "$SOCK"
+	wait_for grep -q 'listening on' other.log
+	stop_wrapper
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
 }
 
 @test "TERM lets a running request end, and takes no new one" {

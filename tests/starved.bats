@@ -58,6 +58,22 @@ ticks() {
 	[[ $output == *hello* ]]
 }
 
+@test "whatever it is that lacks a descriptor, it is a 503" {
+	local n i items=()
+	for i in {1..8}; do
+		items+=("get $i $CGI/deaf WAIT=$PWD/go")
+	done
+	for n in {18..27}; do
+		rm -f go
+		(ulimit -n "$n" && wrapper)
+		run -0 wire "${items[@]}" 'ends 1' "create $PWD/go" \
+			'end 1 2 3 4 5 6 7 8' 'tell 1 2 3 4 5 6 7 8'
+		[[ $output == *'Status: 503'* ]]
+		[[ $output != *'Status: '[!5]* && $output != *'Status: 500'* ]]
+		stop_wrapper
+	done
+}
+
 @test "a process that cannot be had is a 503 that says so, and the next is served" {
 	# The limit is of a user: one that has nothing else.
 	start wrapper setpriv --reuid 61299 --regid 61299 --clear-groups \
