@@ -58,20 +58,23 @@ ticks() {
 	[[ $output == *hello* ]]
 }
 
-@test "whatever it is that lacks a descriptor, it is a 503" {
-	local n i items=()
-	for i in {1..8}; do
-		items+=("get $i $CGI/deaf WAIT=$PWD/go")
-	done
-	for n in {18..27}; do
-		rm -f go
-		(ulimit -n "$n" && wrapper)
-		run -0 wire "${items[@]}" 'ends 1' "create $PWD/go" \
-			'end 1 2 3 4 5 6 7 8' 'tell 1 2 3 4 5 6 7 8'
-		[[ $output == *'Status: 503'* ]]
-		[[ $output != *'Status: '[!5]* && $output != *'Status: 500'* ]]
-		stop_wrapper
-	done
+@test "a program that cannot even be looked for without a descriptor is a 503, too" {
+	(ulimit -n 60 && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	start asking "$BUILD/wire" "$SOCK" 'get-values FCGI_MPXS_CONNS' \
+		'records 1' "create $PWD/known" "await $PWD/full" \
+		"get 1 $CGI/hello" "get 2 $CGI_C/../cgi/world/tail" 'end 1 2' \
+		"create $PWD/release" 'tell 1 2'
+	wait_for [ -e known ]
+	holds 80
+	wait_for logged 'no connection can be accepted'
+	touch full
+	ended asking
+	[ "$STATUS" -eq 0 ]
+	[ "$(grep -c 'STDOUT Status: 503 ' asking.log)" -eq 2 ]
+	[ "$(grep -c 'STDERR .*Too many open files' asking.log)" -eq 2 ]
+	ended holder
+	wait_for get "$CGI/hello"
 }
 
 @test "a process that cannot be had is a 503 that says so, and the next is served" {
