@@ -97,6 +97,31 @@ load helpers
 	wait_for gone "$(cat pid)"
 }
 
+@test "-timeout leaves alone what moves: an answer that comes slowly, or is read slowly, a body that comes slowly" {
+	program slow <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		for i in 1 2 3 4 5; do sleep 0.5; printf $i; done
+	END
+	# sip: reads slowly, says how much it was.
+	sip() {
+		perl -e 'my $n = 0; while (my $got = sysread STDIN, my $bytes, 16384) {
+				$n += $got; select undef, undef, undef, 0.1 }
+			print $n'
+	}
+	wrapper
+	ROOT=$PWD run -0 ask /slow -timeout 1.5
+	[[ $output == *$'\n12345' ]]
+	[ "$(ROOT=$CGI_C ask '/pour?400000' -content -timeout 1.5 | sip)" -eq 400000 ]
+	[ "$(ROOT=$CGI_C ask '/pour?400000' -content -timeout 1.5 -trace \
+		2>/dev/null | sip)" -eq 400000 ]
+	for i in a b c d e; do sleep 0.5; printf $i; done |
+		env -i REQUEST_METHOD=POST CONTENT_LENGTH=5 \
+			SCRIPT_FILENAME="$CGI/count" "$CGI_FCGI" \
+			-connect "$SOCK" -content -timeout 1.5 >got
+	[ "$(cat got)" = '5 5' ]
+}
+
 @test "-values tells what the wrapper says of itself" {
 	wrapper
 	run -0 "$CGI_FCGI" -connect "$SOCK" -values

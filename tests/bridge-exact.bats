@@ -302,7 +302,7 @@ old_kernel() {
 @test "a chunked request has its body taken in first and sent with its length" {
 	app
 	head -c 300000 /dev/urandom >sent
-	cat sent | cgi HTTP_TRANSFER_ENCODING=chunked DO=echo | tail -c 300000 |
+	cat sent | cgi HTTP_TRANSFER_ENCODING=Chunked DO=echo | tail -c 300000 |
 		cmp - sent
 	cgi HTTP_TRANSFER_ENCODING=chunked DO=env <sent | tr '\0' '\n' >got
 	grep -qx CONTENT_LENGTH=300000 got
