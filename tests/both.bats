@@ -103,21 +103,23 @@ load helpers
 		printf 'A: b\n\n'
 		for i in 1 2 3 4 5; do sleep 0.5; printf $i; done
 	END
-	# sip: reads slowly, says how much it was.
+	# sip BYTES: reads so much every now and then, says how much it was.
 	sip() {
-		perl -e 'my $n = 0; while (my $got = sysread STDIN, my $bytes, 16384) {
+		perl -e 'my $n = 0; while (my $got = sysread STDIN, my $bytes, $ARGV[0]) {
 				$n += $got; select undef, undef, undef, 0.4 }
-			print $n'
+			print $n' "$1"
 	}
 	wrapper
 	ROOT=$PWD run -0 ask /slow -timeout 1.5
 	[[ $output == *$'\n12345' ]]
+	ROOT=$PWD run -0 ask /slow -head -timeout 1.5
+	[ "$output" = 'A: b' ]
 	# One record alone takes longer than that.
 	ROOT=$CGI_C ask '/pour?300000' -content -timeout 1 -trace 2>/dev/null |
-		sip >traced &
-	ROOT=$CGI_C ask '/pour?300000' -content -timeout 1 | sip >passed
+		sip 16384 >traced &
+	ROOT=$CGI_C ask '/pour?1000000' -content -timeout 1 | sip 65536 >passed
 	wait $!
-	[ "$(cat passed)" -eq 300000 ]
+	[ "$(cat passed)" -eq 1000000 ]
 	[ "$(cat traced)" -eq 300000 ]
 	for i in a b c d e; do sleep 0.5; printf $i; done |
 		env -i REQUEST_METHOD=POST CONTENT_LENGTH=5 \
