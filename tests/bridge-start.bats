@@ -114,6 +114,21 @@ starting() {
 	[ "$(copies)" -eq 3 ]
 }
 
+@test "20 starters at once where a socket's file is stale: one set, 20 answers, again and again" {
+	local i
+	for i in 1 2 3; do
+		bad hang
+		stop bad KILL
+		[ -S "$SOCK" ]
+		seq 1 20 | xargs -P 20 -I {} "$CGI_FCGI" -connect "$SOCK" \
+			-url '/?number{}' "$APP" 2 >all 2>messages 3>&-
+		[ ! -s messages ]
+		[ "$(sort -u all | grep -c '^hello number')" -eq 20 ]
+		[ "$(copies)" -eq 2 ]
+		end_copies
+	done
+}
+
 @test "20 starters at once over TCP: one set, 20 answers" {
 	ADDR=127.0.0.1:$(free_port)
 	seq 1 20 | xargs -P 20 -I {} "$CGI_FCGI" -connect "$ADDR" \
