@@ -63,6 +63,13 @@ starting() {
 		"localhost:$port"; do
 		url /?x | grep -qx 'hello x' || return
 	done
+	end_copies
+	# Neither of the two may be without anybody who accepts.
+	starting -start -connect ":$port" "$APP"
+	[ "$(copies)" -eq 2 ]
+	for ADDR in "127.0.0.1:$port" "[::1]:$port"; do
+		url /?x -timeout 5 | grep -qx 'hello x'
+	done
 }
 
 @test "-connect ADDR APP answers whether or not somebody listens, and starts once" {

@@ -86,6 +86,16 @@ load bridge
 	[ "$output" = AB=1 ]
 }
 
+@test "-values waits with -retry for an application that comes up" {
+	start asking "$CGI_FCGI" -connect "$SOCK" -values -retry 20
+	sleep 0.1
+	alive "$PID"
+	app
+	ended asking
+	[ "$STATUS" -eq 0 ]
+	grep -qx FCGI_MPXS_CONNS=0 asking.log
+}
+
 @test "-values: cut short, and nobody to print them to" {
 	bad 'raw \x01\x0a\x00\x00\x00\x05\x00\x00\x02'
 	run --separate-stderr bridge -values

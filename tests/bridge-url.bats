@@ -247,6 +247,8 @@ variables() {
 	run ! grep -qE 'CONTENT_LENGTH|PATH_INFO|SCRIPT_NAME' trace
 	grep -q 'A=b' trace
 	[ "$(grep FCGI_STDIN seen)" = 'FCGI_STDIN 1 0' ]
+	url / -role authorizer -body trace
+	[ "$(grep FCGI_STDIN seen)" = $'FCGI_STDIN 1 0\nFCGI_STDIN 1 0' ]
 }
 
 @test "the filter role sends -data with its length and date, after the body" {
