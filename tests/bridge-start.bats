@@ -340,6 +340,8 @@ starting() {
 		stop asking $signal
 		wait_for copies_are 0
 	done
+	# What valgrind leaves when it is killed is not ours.
+	bare || rm -f "$PRIVATE"/valgrind_*
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
