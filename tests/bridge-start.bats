@@ -341,7 +341,7 @@ starting() {
 		wait_for copies_are 0
 	done
 	# What valgrind leaves when it is killed is not ours.
-	bare || rm -f "$PRIVATE"/valgrind_*
+	bare || rm -f "$PRIVATE"/v*
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
