@@ -87,14 +87,14 @@ load helpers
 	wait_for [ -s pid ]
 	kill "$PID"
 	ended bridge
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 }
 
 @test "-timeout ends the asking with 28, and so the program" {
 	export PIDFILE=$PWD/pid
 	wrapper -env PIDFILE
 	run -28 --separate-stderr ask /silent -timeout 1
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 }
 
 @test "-timeout leaves alone what moves: an answer that comes slowly, or is read slowly, a body that comes slowly" {

@@ -157,7 +157,7 @@ pattern() {
 	[[ $output == *'1 STDOUT Status: 500 '* ]]
 	[[ $output == *'2 STDOUT Status: 500 '* ]]
 	[[ $output == *'3 STDOUT Content-Type'* ]]
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 }
 
 @test "a full disk under the spool is a 507 with a reason, nothing else is touched" {

@@ -74,6 +74,12 @@ gone() {
 	done
 }
 
+# gone_of FILE: the process whose pid a program writes there, as soon as it is
+# written.
+gone_of() {
+	gone "$(cat "$1")"
+}
+
 alive() {
 	if [ -z "${1:-}" ] || gone "$1"; then
 		echo "${1:-nobody} has ended" >&2

@@ -185,7 +185,7 @@ sip() {
 	[[ $output == *'1 STDOUT Status: 504'* ]]
 	[[ $output == *'1 STDERR '*-max-time* ]]
 	[[ $output == *'1 END 143 0'* ]]
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	logged '-max-time of 0.500 s'
 }
 
@@ -208,7 +208,7 @@ sip() {
 	# The reply has not waited for that.
 	[ $(($(now_ms) - from)) -lt 1200 ] || [ -n "${INSTRUMENTED:-}" ]
 	alive "$(cat pid)"
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ $(($(now_ms) - from)) -ge 1200 ]
 }
 
@@ -248,7 +248,7 @@ sip() {
 	wrapper -max-time 0.5 -grace 30 -env PIDFILE
 	run -0 get "$PWD/stopped"
 	[[ $output == *'Status: 504'* ]]
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ -e pid.trap ]
 }
 

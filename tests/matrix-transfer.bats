@@ -104,7 +104,7 @@ more_programs() {
 		# It looks for its client when 64 KiB have come.
 		mod_fcgid) kill "$(cat "$HALL/shared/tick-$SERVER")" ;;
 		esac
-		wait_for gone "$(cat "$HALL/shared/tick-$SERVER")"
+		wait_for gone_of "$HALL/shared/tick-$SERVER"
 	}
 	each check $SERVERS $STARTERS
 }
@@ -120,7 +120,7 @@ more_programs() {
 		from=$(now_ms)
 		kill $pid
 		wait $pid || :
-		wait_for gone "$(cat "$HALL/shared/left-$SERVER")"
+		wait_for gone_of "$HALL/shared/left-$SERVER"
 		[ "$SERVER" != nginx ] || [ $(($(now_ms) - from)) -lt 3000 ]
 	}
 	each check $SERVERS
@@ -130,7 +130,7 @@ more_programs() {
 	check() {
 		expect 504 "/cgi-bin/mute.cgi?mute-$SERVER"
 		body_is '504 Gateway Timeout'
-		wait_for gone "$(cat "$HALL/shared/mute-$SERVER")"
+		wait_for gone_of "$HALL/shared/mute-$SERVER"
 	}
 	each check $SERVERS
 }

@@ -213,7 +213,7 @@ has_program() {
 	wait_for [ -s pid ]
 	kill $!
 	wait $! || :
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 }
 
 @test "a HEAD request, a redirect and a Location within the site" {

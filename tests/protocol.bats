@@ -128,7 +128,7 @@ no_program() {
 	export PIDFILE=$PWD/pid
 	wrapper -env PIDFILE
 	wire "get 1 $CGI/silent" "await $PIDFILE" 'begin 1' 'eof'
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ "$(grep -c 'protocol error: FCGI_BEGIN_REQUEST for an active request' \
 		wrapper.log)" -eq 1 ]
 	run -0 get "$CGI/hello"
@@ -163,7 +163,7 @@ no_program() {
 	[[ $output == *'1 END 143 0'* ]]
 	[[ $output == *'2 END 0 0'* ]]
 	# It ignores TERM; KILL comes after -grace.
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ $(($(now_ms) - from)) -ge 900 ]
 }
 
@@ -216,7 +216,7 @@ no_program() {
 		rm -f pid
 		wire "get 1 $CGI/silent" "await $PIDFILE" 'close'
 		from=$(now_ms)
-		wait_for gone "$(cat pid)"
+		wait_for gone_of pid
 		[ $(($(now_ms) - from)) -lt 1000 ] || return
 	done
 }
@@ -241,7 +241,7 @@ no_program() {
 	wrapper -env PIDFILE
 	wire "open 1 $PWD/store CONTENT_LENGTH=10" 'stdin 1 part' \
 		"await $PWD/pid.body" 'close'
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ ! -e pid.complete ]
 }
 
@@ -259,7 +259,7 @@ no_program() {
 	run -0 wire "open 1 $PWD/store CONTENT_LENGTH=10" 'stdin 1 part' \
 		"await $PWD/pid.body" 'end 1' 'tell 1'
 	[[ $output == *over*'1 END 0 0'* ]]
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 	[ ! -e pid.complete ]
 }
 

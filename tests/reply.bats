@@ -419,7 +419,7 @@ has_fds() {
 	[ $(($(now_ms) - from)) -ge 900 ]
 	[[ $output == *'STDOUT Status: 504'* ]]
 	[[ $output == *STDERR*timeout* ]]
-	wait_for gone "$(cat pid)"
+	wait_for gone_of pid
 }
 
 @test "-timeout leaves a program alone that prints now and then" {
