@@ -297,9 +297,7 @@ static void take_record(struct session *session, const struct record *record)
 static void refuse_garbage(struct session *session)
 {
 	fail(session, OUTCOME_NOT_FASTCGI, "not FastCGI",
-	     session->records.header[0] == 'H'
-		     ? "this looks like an HTTP server"
-		     : "the answer is no record of version 1");
+	     outcome_stranger(&session->records));
 }
 
 static void take_records(struct session *session)

@@ -22,6 +22,13 @@ int outcome_fail(struct outcome *outcome, enum outcome_status status,
 	return -1;
 }
 
+const char *outcome_stranger(const struct record_reader *reader)
+{
+	return reader->header[0] == 'H'
+		       ? "this looks like an HTTP server"
+		       : "the answer is no record of version 1";
+}
+
 const char *outcome_reply(const struct outcome *outcome)
 {
 	switch (outcome->http ? outcome->http : outcome->status) {

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "record.h"
+
 /*
  * How it ended: the exit status, and what is to be said about it. Filled where
  * it happens, told once by bridge.c. It prints nothing itself.
@@ -40,6 +42,9 @@ struct outcome {
  * does not hide it. */
 int outcome_fail(struct outcome *outcome, enum outcome_status status,
 		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* What it looks like that the reader takes for no record. */
+const char *outcome_stranger(const struct record_reader *reader);
 
 /* The status line of a reply for a failure: "502 Bad Gateway". */
 const char *outcome_reply(const struct outcome *outcome);

@@ -80,15 +80,6 @@ static void take_pairs(struct query *query, const struct record *record)
 	}
 }
 
-static int refuse_garbage(const struct query *query, struct outcome *outcome)
-{
-	bool is_http = query->records.header[0] == 'H';
-
-	return outcome_fail(outcome, OUTCOME_NOT_FASTCGI, "not FastCGI: %s",
-			    is_http ? "this looks like an HTTP server"
-				    : "the answer is no record of version 1");
-}
-
 static int take(struct query *query, const unsigned char *bytes, size_t n,
 		struct outcome *outcome)
 {
@@ -104,7 +95,9 @@ static int take(struct query *query, const unsigned char *bytes, size_t n,
 	       (result = record_next(&query->records, &bytes, end, &record)) !=
 		       RECORD_MORE) {
 		if (result == RECORD_BAD)
-			return refuse_garbage(query, outcome);
+			return outcome_fail(outcome, OUTCOME_NOT_FASTCGI,
+					    "not FastCGI: %s",
+					    outcome_stranger(&query->records));
 		if (record.type == FCGI_UNKNOWN_TYPE)
 			return outcome_fail(outcome, OUTCOME_NOT_FASTCGI,
 					    "the application does not know "

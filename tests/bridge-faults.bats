@@ -74,8 +74,9 @@ bounded() {
 		start "asking$i" "$CGI_FCGI" -connect "$SOCK" -url / \
 			-connect-timeout 60
 	done
-	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
-	sleep 0.3
+	for i in 1 2 3 4 5; do
+		wait_for waits_for_room "$(cat "asking$i.pid")"
+	done
 	from=$(now_ms)
 	touch room
 	for i in 1 2 3 4 5; do
@@ -88,11 +89,7 @@ bounded() {
 
 @test "a full backlog: 28 after -connect-timeout, which is 10 seconds" {
 	bad deaf
-	local i
-	for i in 1 2; do
-		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url /
-	done
-	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	fill_backlog
 	run -28 --separate-stderr bounded 5 url / -connect-timeout 0.3
 	told 'connect: time is over: too many connections wait there'
 	run -28 --separate-stderr bounded 5 url / -max-time 0.3
@@ -106,15 +103,11 @@ bounded() {
 
 @test "stopped and continued while it waits for room in the backlog, it goes on waiting" {
 	bad deaf
-	local i
-	for i in 1 2; do
-		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url /
-	done
-	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	fill_backlog
 	start third "$CGI_FCGI" -connect "$SOCK" -url / -connect-timeout 0.8
-	sleep 0.3
+	wait_for waits_for_room "$PID"
 	kill -STOP "$PID"
-	sleep 0.1
+	wait_for grep -q '^State:.T' "/proc/$PID/status"
 	kill -CONT "$PID"
 	ended third
 	[ "$STATUS" -eq 28 ]
@@ -408,11 +401,7 @@ bounded() {
 		[ "$STATUS" -eq 0 ]
 		[ "$(cat "$1.log")" = hello ]
 	}
-	for i in 1 2; do
-		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url / \
-			-retry 20
-	done
-	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+	fill_backlog -retry 20
 	start late "$CGI_FCGI" -connect "$SOCK" -url / -retry 20 \
 		-connect-timeout 0.1
 	sleep 0.5

@@ -130,13 +130,12 @@ starting() {
 	start slow env ASAN_OPTIONS=detect_leaks=0 strace -qq -o trace \
 		-e trace=unlink -e inject=unlink:delay_enter=1000000 \
 		"$CGI_FCGI" -connect "$SOCK" -url '/?one' "$APP"
-	sleep 0.3
+	wait_for grep -q unlink trace
 	run -0 --separate-stderr starting -connect "$SOCK" -url '/?two' "$APP"
 	[ "$output" = 'hello two' ]
 	[ -z "$stderr" ]
 	ended slow
 	[ "$(cat slow.log)" = 'hello one' ]
-	grep -q unlink trace
 	[ "$(copies)" -eq 1 ]
 }
 

@@ -34,6 +34,21 @@ app() {
 	wait_for listens "${ADDR:-$SOCK}"
 }
 
+# waits_for_room PID: it is in connect(2), or has got a place.
+waits_for_room() {
+	[[ $(readlink "/proc/$1/fd/"*) == *socket:* ]] &&
+		grep -q '^State:.S' "/proc/$1/status"
+}
+
+# fill_backlog [OPTION...]: two that wait, which is all that there is room for.
+fill_backlog() {
+	local i
+	for i in 1 2; do
+		start "waiting$i" "$CGI_FCGI" -connect "$SOCK" -url / "$@"
+	done
+	wait_for eval '[ "$(ss -Hxl src "$SOCK" | awk "{ print \$3 }")" -ge 2 ]'
+}
+
 # bad STEP...: the misbehaving application (tests/badapp.c) on $SOCK; what it
 # receives is in the file seen.
 bad() {

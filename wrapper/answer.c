@@ -15,6 +15,8 @@
 #include "drain.h"
 #include "settings.h"
 
+#define NOT_COUNTED UINT64_MAX
+
 void answer_init(struct answer *answer,
 		 void (*out_ready)(struct watch *, unsigned),
 		 void (*err_ready)(struct watch *, unsigned))
@@ -55,13 +57,15 @@ void answer_ended(struct answer *answer)
 {
 	stream_ready(&answer->out, LOOP_IN | LOOP_GONE);
 	stream_ready(&answer->err, LOOP_IN | LOOP_GONE);
-	answer->errors_certain = answer->errors_read;
-	if (answer->err.pipe.fd >= 0)
-		answer->errors_certain += bulk_waiting(answer->err.pipe.fd);
+	answer->errors_certain = NOT_COUNTED;
 }
 
-bool answer_owes_errors(const struct answer *answer)
+bool answer_owes_errors(struct answer *answer)
 {
+	/* Most have said nothing, and their stderr is at its end by now. */
+	if (answer->errors_certain == NOT_COUNTED)
+		answer->errors_certain =
+			answer->errors_read + bulk_waiting(answer->err.pipe.fd);
 	return answer->errors_read < answer->errors_certain;
 }
 

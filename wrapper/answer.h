@@ -75,8 +75,9 @@ void stream_ready(struct stream *stream, unsigned events);
  * them before. */
 void answer_ended(struct answer *answer);
 
-/* Whether something that it said on stderr has not been read yet. */
-bool answer_owes_errors(const struct answer *answer);
+/* Whether something that it said on stderr, which is still open, has not been
+ * read yet. */
+bool answer_owes_errors(struct answer *answer);
 
 /*
  * Moves one block of each pipe into out as records of the request id. Needs
