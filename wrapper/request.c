@@ -89,30 +89,42 @@ static void enter_queue(struct request *request)
 	shared_wait(1);
 }
 
-/* From here on there is nothing to do but to say so. */
-static void end(struct request *request, uint32_t app_status)
+/* Nothing happens to it by itself any more. */
+static void stop_waiting(struct request *request)
 {
 	leave_queue(request);
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
 	timer_stop(&request->watching);
+}
+
+/* From here on there is nothing to do but to say so. */
+static void end(struct request *request, uint32_t app_status)
+{
+	stop_waiting(request);
 	request->app_status = app_status;
 	request->state = REQUEST_ENDING;
 	request->changed(request);
 }
 
 /* Ends it with a reason, and with a page if nothing was sent yet. */
-static void fail(struct request *request, int page, uint32_t app_status,
-		 enum shared_failure kind, const char *why)
+static void end_with(struct request *request, int page, uint32_t app_status,
+		     const char *why)
 {
 	note("%s", why);
 	free(request->why);
 	request->why = strdup(why);
-	shared->failed[kind]++;
 	if (request->answer.bytes == 0)
 		request->page = page;
 	end(request, app_status);
+}
+
+static void fail(struct request *request, int page, uint32_t app_status,
+		 enum shared_failure kind, const char *why)
+{
+	shared->failed[kind]++;
+	end_with(request, page, app_status, why);
 }
 
 static void let_go_of_child(struct request *request,
@@ -268,12 +280,7 @@ static void end_by_limit(struct request *request, enum shared_killed kind,
 		    limit, ms / 1000, ms % 1000);
 	shared->killed[kind]++;
 	let_go_of_child(request, child_end);
-	note("%s", why);
-	free(request->why);
-	request->why = strdup(why);
-	if (request->answer.bytes == 0)
-		request->page = 504;
-	end(request, 128 + SIGTERM);
+	end_with(request, 504, 128 + SIGTERM, why);
 }
 
 static void idle_is_over(struct timer *timer)
@@ -398,7 +405,7 @@ void request_params(struct request *request, const unsigned char *bytes,
 		env_params(&request->env, bytes, n);
 }
 
-static bool is_whole(const struct request *request)
+bool request_is_read(const struct request *request)
 {
 	return request->stdin_ended &&
 	       (request->role != FCGI_FILTER || request->data_ended);
@@ -423,7 +430,7 @@ static bool has_body(const struct request *request)
 {
 	const char *length = env_get(&request->env, "CONTENT_LENGTH");
 
-	if (is_whole(request) && request->body.size == 0)
+	if (request_is_read(request) && request->body.size == 0)
 		return false;
 	return !length || strcmp(length, "0") != 0 ||
 	       request->role == FCGI_FILTER;
@@ -466,7 +473,7 @@ static void run(struct request *request)
 		fail(request, 503, 0, FAILED_RESOURCE, NO_MEMORY_TO_FOLLOW);
 		return;
 	}
-	if (is_whole(request))
+	if (request_is_read(request))
 		body_end(&request->body);
 	timer_start(&output_timers, &request->watching);
 	if (set.max_time_ms > 0)
@@ -482,6 +489,7 @@ void request_start_waiting(void)
 		struct request *request = queue_first;
 
 		leave_queue(request);
+		/* No longer WAITING, should it fail before it is RUNNING. */
 		request->state = REQUEST_BODY;
 		run(request);
 		request->changed(request);
@@ -669,7 +677,7 @@ void request_stdin_end(struct request *request)
 		lose_body(request);
 	else if (waited)
 		start(request);
-	else if (is_whole(request))
+	else if (request_is_read(request))
 		body_end(&request->body);
 	request->changed(request);
 }
@@ -695,7 +703,7 @@ void request_data_end(struct request *request)
 	request->data_ended = true;
 	if (request->state == REQUEST_ENDING)
 		return;
-	if (is_whole(request))
+	if (request_is_read(request))
 		body_end(&request->body);
 	request->changed(request);
 }
@@ -710,11 +718,6 @@ void request_abort(struct request *request)
 		shared->killed[KILLED_ABORTED]++;
 	let_go_of_child(request, child_end);
 	end(request, ran ? 128 + SIGTERM : 0);
-}
-
-bool request_is_read(const struct request *request)
-{
-	return is_whole(request);
 }
 
 /* The last records: the reason, the page, the ends of the streams, the end. */
@@ -803,11 +806,7 @@ void request_close(struct request *request)
 		log_request(request);
 	if (!over && request->child)
 		shared->killed[KILLED_ABORTED]++;
-	leave_queue(request);
-	timer_stop(&request->idle);
-	timer_stop(&request->wall);
-	timer_stop(&request->linger);
-	timer_stop(&request->watching);
+	stop_waiting(request);
 	/* It must not take the part of its body that came for the whole. */
 	if (over && !body_abandon(&request->body))
 		let_go_of_child(request, child_end);

@@ -34,7 +34,7 @@ enum request_state {
 struct request {
 	struct request *next; /* of its connection */
 	struct request *prev;
-	struct request *hash_next;
+	struct request *hash_next; /* of the same bucket, see conn */
 	struct request *turn_next; /* of those with something to say */
 	struct request **turn_at;  /* what points to it there; NULL: it has
 				      nothing to say */
@@ -62,7 +62,6 @@ struct request {
 	bool orphaned;	  /* the second after stdout's or the program's end
 			     is over */
 	uint64_t printed; /* on stdout, when that second began */
-	bool named;	  /* PARAMS are complete: it counts as one */
 	int wait_status;  /* as of waitpid(2) */
 	struct child *child;
 	char *name; /* the program's path; owned */
