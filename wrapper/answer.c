@@ -53,6 +53,11 @@ void stream_ready(struct stream *stream, unsigned events)
 		stream->hung_up = true;
 }
 
+bool stream_is_readable(const struct stream *stream)
+{
+	return stream->readable && stream->pipe.fd >= 0;
+}
+
 void answer_ended(struct answer *answer)
 {
 	stream_ready(&answer->out, LOOP_IN | LOOP_GONE);
@@ -163,9 +168,11 @@ static bool promise_output(struct answer *answer, struct out *out, uint16_t id)
 		stream->bulk = false;
 		return false;
 	}
-	out_promise(out, FCGI_STDOUT, id, stream->pipe.fd, n & ~(size_t)7);
+	/* A promised record has no padding. */
+	n &= ~(size_t)7;
+	out_promise(out, FCGI_STDOUT, id, stream->pipe.fd, n);
 	answer->moved = true;
-	answer->bytes += n & ~(size_t)7;
+	answer->bytes += n;
 	return true;
 }
 
@@ -202,15 +209,15 @@ static bool is_bad(const struct answer *answer)
 enum answer_result answer_move(struct answer *answer, struct out *out,
 			       uint16_t id, bool held)
 {
-	if (answer->err.readable && answer->err.pipe.fd >= 0)
+	if (stream_is_readable(&answer->err))
 		move_errors(answer, out, id);
-	if (!held && answer->out.readable && answer->out.pipe.fd >= 0 &&
+	if (!held && stream_is_readable(&answer->out) &&
 	    !promise_output(answer, out, id))
 		move_output(answer, out, id);
 	if (is_bad(answer))
 		return ANSWER_BAD;
-	if ((answer->err.readable && answer->err.pipe.fd >= 0) ||
-	    (!held && answer->out.readable && answer->out.pipe.fd >= 0))
+	if (stream_is_readable(&answer->err) ||
+	    (!held && stream_is_readable(&answer->out)))
 		return ANSWER_MORE;
 	return ANSWER_IDLE;
 }

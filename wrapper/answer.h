@@ -52,7 +52,8 @@ enum answer_result {
 	ANSWER_BAD,  /* the first line is no header field: it is in head */
 };
 
-/* ready is called for either pipe. */
+/* The two are called when there may be something to read, or nobody writes any
+ * more, in the one pipe and in the other. */
 void answer_init(struct answer *answer,
 		 void (*out_ready)(struct watch *, unsigned),
 		 void (*err_ready)(struct watch *, unsigned));
@@ -68,15 +69,18 @@ void answer_open(struct answer *answer, int out, int err);
  * when it is called readable. Returns 0, or -1 and errno. */
 int stream_watch(struct stream *stream);
 
-/* To be called by the two functions above. */
+/* To be called by what answer_init was given as ready. */
 void stream_ready(struct stream *stream, unsigned events);
+
+/* Whether it is open and there is, or may be, something to read. */
+bool stream_is_readable(const struct stream *stream);
 
 /* The program has ended: its last words are in the pipes, whatever was told of
  * them before. */
 void answer_ended(struct answer *answer);
 
-/* Whether something that it said on stderr, which is still open, has not been
- * read yet. */
+/* After answer_ended, while stderr is open: whether something that the program
+ * itself has said there has not been read yet. */
 bool answer_owes_errors(struct answer *answer);
 
 /*

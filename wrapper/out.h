@@ -53,9 +53,10 @@ unsigned char *out_content(struct out *out, size_t *room);
 /* Makes a record of n > 0 bytes written there: header and padding. */
 void out_commit(struct out *out, uint8_t type, uint16_t id, size_t n);
 
-/* Makes a record of n > 0 bytes that wait in a pipe; n is at most the room that
- * out_content tells. Nothing else may be put in and the pipe may not be read or
- * closed before out_flush has sent it, or out_fetch has been called. */
+/* Makes a record, without padding, of n > 0 bytes that wait in a pipe; n is at
+ * most the room that out_content tells. Nothing else may be put in and the pipe
+ * may not be read or closed before out_flush has sent it, or out_fetch has been
+ * called. */
 void out_promise(struct out *out, uint8_t type, uint16_t id, int pipe,
 		 size_t n);
 

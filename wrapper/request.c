@@ -234,11 +234,6 @@ static void settle_closed(struct request *request)
 	fail(request, 500, 0, FAILED_REPLY, why);
 }
 
-static bool is_readable(const struct stream *stream)
-{
-	return stream->readable && stream->pipe.fd >= 0;
-}
-
 static void settle(struct request *request)
 {
 	struct answer *answer = &request->answer;
@@ -246,13 +241,13 @@ static void settle(struct request *request)
 
 	answer->moved = false;
 	if (request->state != REQUEST_RUNNING || !over ||
-	    is_readable(&answer->out)) {
+	    stream_is_readable(&answer->out)) {
 		timer_stop(&request->linger);
 		return;
 	}
 	/* What it has said itself on stderr is told, however slowly the server
 	 * takes it; but what it left behind may never be silent. */
-	if (is_readable(&answer->err) &&
+	if (stream_is_readable(&answer->err) &&
 	    (answer_owes_errors(answer) || !has_lingered(request)))
 		return;
 	if (request->exited)
@@ -266,7 +261,7 @@ static void linger_is_over(struct timer *timer)
 	struct request *request = LOOP_OWNER(timer, struct request, linger);
 
 	/* Unread while the server takes nothing: then it is not silent. */
-	request->orphaned = !is_readable(&request->answer.out);
+	request->orphaned = !stream_is_readable(&request->answer.out);
 	request->changed(request);
 }
 
