@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "app.h"
 #include "ask.h"
 #include "connect.h"
 #include "forward.h"
@@ -26,7 +26,7 @@
 #define CONNECT_TIMEOUT_MS 10000
 #define URL_TIMEOUT_MS	   30000
 #define COPIES_MAX	   10000
-#define PAUSE_NS	   20000000
+#define PAUSE_MS	   20
 #define NOT_GIVEN	   (-1)
 
 struct wish wish;
@@ -259,7 +259,6 @@ static void read_words(int argc, char **argv)
 static int connect_or_start(const struct addr *addr, int64_t end,
 			    struct outcome *outcome)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_NS};
 	int64_t until =
 		patience_first(patience_in(wish.connect_timeout_ms), end);
 	int started = START_TAKEN;
@@ -277,7 +276,7 @@ static int connect_or_start(const struct addr *addr, int64_t end,
 		    (started == START_TAKEN && patience_until(until) == 0))
 			return -1;
 		if (started == START_TAKEN)
-			nanosleep(&pause, NULL);
+			patience_pause(PAUSE_MS);
 		*outcome = (struct outcome){.status = 0};
 	}
 }
@@ -413,6 +412,6 @@ int bridge_main(int argc, char **argv)
 	else
 		request(wish.connect ? &addr : NULL, &patience, &app, &outcome);
 	if (app > 0)
-		start_end(app);
+		app_end(app);
 	return tell(&outcome);
 }

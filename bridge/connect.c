@@ -15,7 +15,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "patience.h"
@@ -235,10 +234,8 @@ static int resolve(const struct addr *addr, struct endpoint *list,
 static void pause_for(int *pause, int64_t until)
 {
 	int left = patience_until(until);
-	int ms = left >= 0 && left < *pause ? left : *pause;
-	struct timespec time = {.tv_nsec = ms * 1000000L};
 
-	nanosleep(&time, NULL);
+	patience_pause(left >= 0 && left < *pause ? left : *pause);
 	if (*pause < PAUSE_LAST_MS)
 		*pause *= 2;
 }

@@ -1,6 +1,6 @@
 /*
- * patience: limits in time. Only arithmetic on one clock, which no change of
- * the machine's date moves.
+ * patience: limits in time, by one clock, which no change of the machine's date
+ * moves.
  */
 #include "patience.h"
 
@@ -37,6 +37,14 @@ int patience_until(int64_t moment)
 	if (left <= 0)
 		return 0;
 	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+void patience_pause(long ms)
+{
+	struct timespec time = {.tv_sec = ms / 1000,
+				.tv_nsec = ms % 1000 * 1000000};
+
+	nanosleep(&time, NULL);
 }
 
 void patience_moved(struct patience *patience)

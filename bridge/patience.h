@@ -25,6 +25,9 @@ int64_t patience_first(int64_t a, int64_t b);
 /* For poll(2): milliseconds until then, 0 when it is over, -1 for never. */
 int patience_until(int64_t moment);
 
+/* Does nothing for so long. */
+void patience_pause(long ms);
+
 /* A byte has moved. */
 void patience_moved(struct patience *patience);
 

@@ -1,7 +1,7 @@
 /*
- * start: processes of the application. It knows sockets and processes, and
- * nothing of requests, except that a request's variables are none of the
- * application's own.
+ * start: copies of the application on a socket, that live on without us
+ * (-start), with us (-supervise) or for one request (-once). It knows sockets
+ * and processes, and nothing of requests.
  */
 #include "start.h"
 
@@ -13,14 +13,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "app.h"
 #include "connect.h"
-#include "fds.h"
+#include "listen.h"
 #include "log.h"
 #include "patience.h"
 #include "text.h"
@@ -28,11 +27,8 @@
 
 #define WATCH_MS      200 /* a copy that ends sooner has failed */
 #define PAUSE_MS      10
-#define END_WAIT_MS   2000 /* between TERM and KILL */
 #define CONNECT_MS    2000
 #define SHORT_LIFE_MS 1000 /* a copy that lives less is restarted later */
-
-extern char **environ;
 
 struct copies {
 	struct listener listeners[ADDR_ENDPOINTS_MAX];
@@ -41,172 +37,6 @@ struct copies {
 	int64_t *begun;
 	long count;
 };
-
-/* --- One process */
-
-/* Whether a variable belongs to a request that a web server made of us. */
-static bool is_of_request(const char *pair)
-{
-	static const char *const begins[] = {
-		"AUTH_TYPE=",
-		"CONTENT_",
-		"CONTEXT_",
-		"DOCUMENT_",
-		"FCGI_",
-		"GATEWAY_",
-		"HTTPS=",
-		"HTTP_",
-		"PATH_INFO=",
-		"PATH_TRANS",
-		"QUERY_",
-		"REDIRECT_",
-		"REMOTE_",
-		"REQUEST_",
-		"SCRIPT_",
-		"SERVER_",
-		"SSL_",
-		"UNIQUE_ID=",
-		"AUTH_USER=",
-		"AUTH_PASSWORD=",
-		"LISTEN_PID=",
-		"LISTEN_FDS=",
-		"LISTEN_FDNAMES=",
-	};
-	size_t i;
-
-	/* Its own, of FastCGI 1.0 §3.2. */
-	if (strncmp(pair, "FCGI_WEB_SERVER_ADDRS=", 22) == 0)
-		return false;
-	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (strncmp(pair, begins[i], strlen(begins[i])) == 0)
-			return true;
-	return false;
-}
-
-static char **own_environment(void)
-{
-	size_t count = 0;
-	size_t kept = 0;
-	char **list;
-
-	while (environ[count])
-		count++;
-	list = malloc((count + 1) * sizeof(*list));
-	for (count = 0; list && environ[count]; count++)
-		if (!is_of_request(environ[count]))
-			list[kept++] = environ[count];
-	if (list)
-		list[kept] = NULL;
-	return list;
-}
-
-/* Whether a process that stays may keep our stderr: whoever reads the other
- * end of a pipe waits until everybody has closed it. */
-static bool may_keep_stderr(void)
-{
-	struct stat st;
-
-	if (wish.once || wish.supervise)
-		return true;
-	return fstat(STDERR_FILENO, &st) == 0 && !S_ISFIFO(st.st_mode) &&
-	       !S_ISSOCK(st.st_mode);
-}
-
-static int set_files(int socket)
-{
-	int null;
-
-	if (dup2(socket, FCGI_LISTENSOCK_FILENO) < 0)
-		return -1;
-	if (may_keep_stderr())
-		return dup2(STDERR_FILENO, STDOUT_FILENO);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
-		return -1;
-	return dup2(null, STDERR_FILENO);
-}
-
-/* In the new process: becomes the application, or tells errno. */
-static _Noreturn void become(int socket, int report, char **environment)
-{
-	char *const argv[] = {wish.app, NULL};
-	sigset_t none;
-	ssize_t ignored;
-	int error;
-
-	sigemptyset(&none);
-	if (wish.once)
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-	setsid();
-	if (set_files(socket) >= 0) {
-		fds_hide_inherited();
-		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
-			  NULL);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		execvpe(wish.app, argv, environment);
-	}
-	error = errno;
-	ignored = write(report, &error, sizeof(error));
-	(void)ignored;
-	_exit(127);
-}
-
-/* Starts one copy; returns its pid, or -1 and errno. */
-static pid_t spawn(int socket)
-{
-	char **environment = own_environment();
-	int report[2] = {-1, -1};
-	int error = ENOMEM;
-	pid_t pid = -1;
-
-	if (environment && pipe2(report, O_CLOEXEC) == 0)
-		pid = fork();
-	if (pid == 0)
-		become(socket, report[1], environment);
-	if (pid < 0)
-		error = errno;
-	free(environment);
-	if (report[1] >= 0)
-		close(report[1]);
-	/* It ends without a byte when the application has been executed. */
-	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
-		waitpid(pid, NULL, 0);
-		pid = -1;
-	}
-	if (report[0] >= 0)
-		close(report[0]);
-	errno = error;
-	return pid;
-}
-
-static void pause_for(long ms)
-{
-	struct timespec time = {.tv_sec = ms / 1000,
-				.tv_nsec = ms % 1000 * 1000000};
-
-	nanosleep(&time, NULL);
-}
-
-/* It has been sent TERM; at that moment it gets KILL. */
-static void await_end(pid_t pid, int64_t moment)
-{
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (patience_until(moment) == 0) {
-			kill(-pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-			return;
-		}
-		pause_for(PAUSE_MS);
-	}
-	/* What it has started itself. */
-	kill(-pid, SIGKILL);
-}
-
-void start_end(pid_t pid)
-{
-	kill(-pid, SIGTERM);
-	await_end(pid, patience_in(END_WAIT_MS));
-}
 
 /* --- All copies */
 
@@ -241,7 +71,7 @@ static bool is_running(pid_t pid, struct outcome *outcome)
 
 static void end_copies(struct copies *copies)
 {
-	int64_t moment = patience_in(END_WAIT_MS);
+	int64_t moment = patience_in(APP_END_MS);
 	long i;
 	int j;
 
@@ -252,7 +82,7 @@ static void end_copies(struct copies *copies)
 			kill(-copies->pids[i], SIGTERM);
 	for (i = 0; i < copies->count; i++)
 		if (copies->pids[i] > 0)
-			await_end(copies->pids[i], moment);
+			app_await_end(copies->pids[i], moment);
 }
 
 static void forget(struct copies *copies)
@@ -271,7 +101,7 @@ static int run_copy(struct copies *copies, long index)
 	int socket = (int)(index % copies->sockets);
 
 	copies->begun[index] = patience_now();
-	copies->pids[index] = spawn(copies->listeners[socket].fd);
+	copies->pids[index] = app_start(copies->listeners[socket].fd);
 	if (copies->pids[index] > 0)
 		return 0;
 	copies->pids[index] = 0;
@@ -290,7 +120,7 @@ static int watch(struct copies *copies, struct outcome *outcome)
 			copies->pids[i] = 0;
 			return -1;
 		}
-		pause_for(PAUSE_MS);
+		patience_pause(PAUSE_MS);
 	}
 	return 0;
 }
@@ -541,7 +371,7 @@ int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
 		rmdir(folder);
 	if (fd < 0)
 		return -1;
-	*pid = spawn(copies.listeners[0].fd);
+	*pid = app_start(copies.listeners[0].fd);
 	if (*pid < 0) {
 		fail_to_run(outcome);
 		close(fd);

@@ -4,12 +4,11 @@
 #include <sys/types.h>
 
 #include "addr.h"
-#include "listen.h"
 #include "outcome.h"
 
 /*
- * Starts the application: wish.copies of wish.app, each with the listening
- * socket as fd 0 (FastCGI 1.0 §2.2) and a session of its own.
+ * Starts the application: wish.copies of wish.app on one socket, or one of
+ * them for one request.
  */
 
 enum {
@@ -32,11 +31,9 @@ int start_supervise(const struct addr *addr, struct outcome *outcome);
 /*
  * Starts one copy for this process alone, at addr or, without one, on a
  * private socket, and connects to it. No socket file stays; the copy ends with
- * this process. Returns the connection and *pid, or -1 with the outcome.
+ * this process, or by app_end. Returns the connection and *pid, or -1 with the
+ * outcome.
  */
 int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome);
-
-/* Ends what start_once started: TERM, and KILL if that is not enough. */
-void start_end(pid_t pid);
 
 #endif

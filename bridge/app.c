@@ -1,0 +1,180 @@
+/*
+ * app: from a fork to the application. It knows processes and what is theirs,
+ * and nothing of requests, except that a request's variables are none of the
+ * application's own.
+ */
+#include "app.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fds.h"
+#include "patience.h"
+#include "record.h"
+#include "wish.h"
+
+#define PAUSE_MS 10
+
+extern char **environ;
+
+/* Whether a variable belongs to a request that a web server made of us. */
+static bool is_of_request(const char *pair)
+{
+	static const char *const begins[] = {
+		"AUTH_TYPE=",
+		"CONTENT_",
+		"CONTEXT_",
+		"DOCUMENT_",
+		"FCGI_",
+		"GATEWAY_",
+		"HTTPS=",
+		"HTTP_",
+		"PATH_INFO=",
+		"PATH_TRANS",
+		"QUERY_",
+		"REDIRECT_",
+		"REMOTE_",
+		"REQUEST_",
+		"SCRIPT_",
+		"SERVER_",
+		"SSL_",
+		"UNIQUE_ID=",
+		"AUTH_USER=",
+		"AUTH_PASSWORD=",
+		"LISTEN_PID=",
+		"LISTEN_FDS=",
+		"LISTEN_FDNAMES=",
+	};
+	size_t i;
+
+	/* Its own, of FastCGI 1.0 §3.2. */
+	if (strncmp(pair, "FCGI_WEB_SERVER_ADDRS=", 22) == 0)
+		return false;
+	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (strncmp(pair, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+static char **own_environment(void)
+{
+	size_t count = 0;
+	size_t kept = 0;
+	char **list;
+
+	while (environ[count])
+		count++;
+	list = malloc((count + 1) * sizeof(*list));
+	for (count = 0; list && environ[count]; count++)
+		if (!is_of_request(environ[count]))
+			list[kept++] = environ[count];
+	if (list)
+		list[kept] = NULL;
+	return list;
+}
+
+/* Whether a process that stays may keep our stderr: whoever reads the other
+ * end of a pipe waits until everybody has closed it. */
+static bool may_keep_stderr(void)
+{
+	struct stat st;
+
+	if (wish.once || wish.supervise)
+		return true;
+	return fstat(STDERR_FILENO, &st) == 0 && !S_ISFIFO(st.st_mode) &&
+	       !S_ISSOCK(st.st_mode);
+}
+
+static int set_files(int socket)
+{
+	int null;
+
+	if (dup2(socket, FCGI_LISTENSOCK_FILENO) < 0)
+		return -1;
+	if (may_keep_stderr())
+		return dup2(STDERR_FILENO, STDOUT_FILENO);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		return -1;
+	return dup2(null, STDERR_FILENO);
+}
+
+/* In the new process: becomes the application, or tells errno. */
+static _Noreturn void become(int socket, int report, char **environment)
+{
+	char *const argv[] = {wish.app, NULL};
+	sigset_t none;
+	ssize_t ignored;
+	int error;
+
+	sigemptyset(&none);
+	if (wish.once)
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	setsid();
+	if (set_files(socket) >= 0) {
+		fds_hide_inherited();
+		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
+			  NULL);
+		sigprocmask(SIG_SETMASK, &none, NULL);
+		execvpe(wish.app, argv, environment);
+	}
+	error = errno;
+	ignored = write(report, &error, sizeof(error));
+	(void)ignored;
+	_exit(127);
+}
+
+pid_t app_start(int socket)
+{
+	char **environment = own_environment();
+	int report[2] = {-1, -1};
+	int error = ENOMEM;
+	pid_t pid = -1;
+
+	if (environment && pipe2(report, O_CLOEXEC) == 0)
+		pid = fork();
+	if (pid == 0)
+		become(socket, report[1], environment);
+	if (pid < 0)
+		error = errno;
+	free(environment);
+	if (report[1] >= 0)
+		close(report[1]);
+	/* It ends without a byte when the application has been executed. */
+	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
+		waitpid(pid, NULL, 0);
+		pid = -1;
+	}
+	if (report[0] >= 0)
+		close(report[0]);
+	errno = error;
+	return pid;
+}
+
+void app_await_end(pid_t pid, int64_t moment)
+{
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		if (patience_until(moment) == 0) {
+			kill(-pid, SIGKILL);
+			waitpid(pid, NULL, 0);
+			return;
+		}
+		patience_pause(PAUSE_MS);
+	}
+	/* What it has started itself. */
+	kill(-pid, SIGKILL);
+}
+
+void app_end(pid_t pid)
+{
+	kill(-pid, SIGTERM);
+	app_await_end(pid, patience_in(APP_END_MS));
+}
