@@ -1,7 +1,7 @@
 /*
  * template: loaded into a CGI program by LD_PRELOAD, makes a template of it: a
  * process that has done all that comes before a request, and is forked for
- * each. The wrapper's side is wrapper/preload.c.
+ * each. The wrapper's side is wrapper/preload.c, and wrapper/channel.c.
  *
  * A template keeps one child ready. The child is the wrapper's own, as if the
  * wrapper had forked it (CLONE_PARENT), so that its end, its group and its

@@ -1,5 +1,6 @@
 /*
- * preload: templates, and requests on their way into them.
+ * preload: the table of templates: made for a program, kept while neither it
+ * nor what it has loaded changes, asked for a child that is ready.
  */
 #include "preload.h"
 
@@ -13,13 +14,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "template.h"
+#include "channel.h"
 #include "child.h"
 #include "image.h"
 #include "log.h"
 #include "loop.h"
 #include "settings.h"
 #include "shared.h"
+#include "template.h"
 #include "text.h"
 
 #define OFTEN	  3	/* `-preload all`: the request that makes a template */
@@ -52,7 +54,9 @@ static struct timers patience;
 static int null_fd = -1;
 static bool able;
 
-static void put_status(struct template *template)
+/* Its pid is in the shared numbers, for the status page, while it has a
+ * channel. */
+static void publish(const struct template *template)
 {
 	int i;
 
@@ -73,7 +77,7 @@ static void shut(struct template *template)
 		return;
 	timer_stop(&template->patience);
 	loop_shut(&template->channel);
-	put_status(template);
+	publish(template);
 	if (template->changes >= 0)
 		close(template->changes);
 	template->changes = -1;
@@ -89,57 +93,14 @@ static void fail(struct template *template, const char *why)
 	shut(template);
 }
 
-/* Keeps the first descriptor of all, if the message is a good one. */
-static void take_descriptors(struct template *template, struct msghdr *message,
-			     bool good)
-{
-	struct cmsghdr *header = CMSG_FIRSTHDR(message);
-	size_t n, i;
-	int fd;
-
-	if (!header || header->cmsg_level != SOL_SOCKET ||
-	    header->cmsg_type != SCM_RIGHTS)
-		return;
-	n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
-	for (i = 0; i < n; i++) {
-		memcpy(&fd, CMSG_DATA(header) + i * sizeof(fd), sizeof(fd));
-		if (good && template->changes < 0)
-			template->changes = fd;
-		else
-			close(fd);
-	}
-}
-
-/*
- * The pid of a child that is ready; with the first a descriptor. Returns what
- * recvmsg(2) does, or 0. What is loaded into a template is its program's, and
- * may tell lies: a pid that is not of its group is none, and the descriptor is
- * never read.
- */
+/* As channel_receive. Its child is ready: there is nothing to wait for. */
 static ssize_t receive(struct template *template)
 {
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-	pid_t pid = 0;
-	struct iovec part = {&pid, sizeof(pid)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	ssize_t n = recvmsg(template->channel.fd, &message,
-			    MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = channel_receive(template->channel.fd, template->pid,
+				    &template->ready, &template->changes);
 
-	if (n < 0)
-		return n;
-	if (n != (ssize_t)sizeof(pid) || getpgid(pid) != template->pid)
-		n = 0;
-	if (n > 0) {
-		template->ready = pid;
+	if (n > 0)
 		timer_stop(&template->patience);
-	}
-	take_descriptors(template, &message, n > 0);
 	return n;
 }
 
@@ -290,7 +251,8 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
-/* Whether the program's file, or one that was loaded, has changed. */
+/* Whether the program's file, or one that was loaded, has changed since the
+ * last look. What the file is now is noted; a new one may be tried again. */
 static bool has_changed(struct template *template,
 			const struct program *program)
 {
@@ -380,7 +342,7 @@ static void start_template(struct template *template, struct program *program,
 	template->given = 0;
 	timer_start(&patience, &template->patience);
 	if (result == 0)
-		put_status(template);
+		publish(template);
 	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
 		fail(template, strerror(errno));
 }
@@ -402,31 +364,31 @@ static void start_named(const char *path)
 				      .uid = program.uid,
 				      .gid = program.gid};
 
+		/* The first look. */
 		has_changed(template, &program);
 		start_template(template, &program, &spawn);
 	}
 	program_free(&program);
 }
 
-int preload_init(void)
+void preload_init(void)
 {
 	int i;
 
 	if (set.preload.count == 0)
-		return 0;
+		return;
 	timers_init(&patience, START_MS);
 	child_mind_strangers(stranger_ended);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd >= 0 && image_init() == 0) {
-		able = true;
-		for (i = 0; i < set.preload.count; i++)
-			if (strcmp(set.preload.word[i], "all") != 0)
-				start_named(set.preload.word[i]);
-		return 0;
+	if (null_fd < 0 || image_init() < 0) {
+		note("-preload: template.so is not found beside the command or "
+		     "in ../lib/cgi-fcgi: nothing is preloaded");
+		return;
 	}
-	note("-preload: template.so is not found beside the command or in "
-	     "../lib/cgi-fcgi: nothing is preloaded");
-	return -1;
+	able = true;
+	for (i = 0; i < set.preload.count; i++)
+		if (strcmp(set.preload.word[i], "all") != 0)
+			start_named(set.preload.word[i]);
 }
 
 /* One that was late once is not waited for until it is ready again. */
@@ -450,60 +412,6 @@ static bool wait_for_child(struct template *template)
 	return false;
 }
 
-/* Returns the length of the message, or 0 if it is too long. */
-static size_t write_request(struct template_request *request,
-			    char *const *environment)
-{
-	size_t used = 0;
-
-	for (; *environment; environment++) {
-		size_t size = strlen(*environment) + 1;
-
-		if (size > sizeof(request->env) - used)
-			return 0;
-		memcpy(request->env + used, *environment, size);
-		used += size;
-	}
-	return offsetof(struct template_request, env) + used;
-}
-
-static int send_request(struct template *template, const struct spawn *spawn)
-{
-	static struct template_request request;
-	union {
-		struct cmsghdr header;
-		char bytes[CMSG_SPACE(TEMPLATE_FDS * sizeof(int))];
-	} control = {
-		.header = {.cmsg_level = SOL_SOCKET,
-			   .cmsg_type = SCM_RIGHTS,
-			   .cmsg_len = CMSG_LEN(TEMPLATE_FDS * sizeof(int))}};
-	struct iovec part = {&request, write_request(&request, spawn->envp)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	int fds[TEMPLATE_FDS] = {spawn->folder, spawn->files[0],
-				 spawn->files[1], spawn->files[2]};
-	int i;
-
-	if (part.iov_len == 0)
-		return 0;
-	/* The pipes are its owner's too: see spawn. */
-	for (i = 1; spawn->change_owner && i < TEMPLATE_FDS; i++)
-		if (fchown(fds[i], spawn->uid, spawn->gid) < 0)
-			return 0;
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	request.pid = template->ready;
-	/* Before it can do anything that must be ended with it; and nobody
-	 * but a child of ours can be put into a group. */
-	if (setpgid(template->ready, template->ready) < 0)
-		return -1;
-	return sendmsg(template->channel.fd, &message,
-		       MSG_DONTWAIT | MSG_NOSIGNAL) < 0
-		       ? -1
-		       : 1;
-}
-
 pid_t preload_start(struct program *program, const struct spawn *spawn)
 {
 	struct template *template;
@@ -524,18 +432,19 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 	if (!wait_for_child(template))
 		return 0;
 	pid = template->ready;
-	switch (send_request(template, spawn)) {
-	case 0:
-		return 0;
-	case 1:
+	switch (channel_send(template->channel.fd, pid, spawn)) {
+	case CHANNEL_SENT:
 		template->ready = 0;
 		template->given++;
 		shared->preloaded++;
 		return pid;
-	default:
-		shut(template);
+	case CHANNEL_UNFIT:
 		return 0;
+	case CHANNEL_BROKEN:
+		break;
 	}
+	shut(template);
+	return 0;
 }
 
 void preload_end(void)

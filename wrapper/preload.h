@@ -13,9 +13,9 @@
  * started as always.
  */
 
-/* Once in each process, after the settings are known. Returns 0, or -1 with a
- * line in the log: nothing is preloaded then. */
-int preload_init(void);
+/* Once in each process, after the settings are known. Where it cannot be done
+ * a line in the log says so, and nothing is preloaded. */
+void preload_init(void);
 
 /* Starts the program by its template. Returns its pid, a child of this process
  * in a group of its own, as if by spawn_start; or 0: it must be started as
