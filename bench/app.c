@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "pair.h"
 #include "record.h"
 #include "pattern.h"
 

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "pair.h"
 #include "record.h"
 #include "pattern.h"
 

@@ -11,6 +11,7 @@
 
 #include "log.h"
 #include "outcome.h"
+#include "pair.h"
 #include "record.h"
 
 #define REQUEST_ID 1

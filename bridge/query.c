@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "pair.h"
 #include "record.h"
 #include "text.h"
 #include "trace.h"

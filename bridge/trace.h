@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "outcome.h"
+#include "pair.h"
 #include "patience.h"
 #include "record.h"
 #include "sink.h"

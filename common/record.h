@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /*
- * The wire format of FastCGI 1.0: records (§3.3) and name-value pairs (§3.4).
- * Pure functions on bytes: no input or output, no memory of their own. Every
- * length that comes from outside is checked here and nowhere else.
+ * The wire format of FastCGI 1.0: records (§3.3). Pure functions on bytes: no
+ * input or output, no memory of their own. Every length of a record that comes
+ * from outside is checked here and nowhere else.
  */
 
 enum {
@@ -142,38 +142,5 @@ const char *record_status_text(unsigned status);
 
 /* Whether a record of that type has a body of 8 bytes and no stream. */
 bool record_has_body(uint8_t type);
-
-/*
- * Takes name-value pairs out of bytes that come in pieces of any size (§3.4).
- * Zeroed is ready. A pair gives PAIR_BEGIN, then its name and its value, each
- * in one or more pieces (none when empty), then PAIR_END.
- */
-struct pair_reader {
-	unsigned char lengths[8];
-	uint8_t have;	/* bytes of lengths that have come */
-	bool inside;	/* lengths are known, the pair is not complete */
-	uint32_t name;	/* bytes of the name still to come */
-	uint32_t value; /* bytes of the value still to come */
-};
-
-enum pair_result {
-	PAIR_MORE,  /* all input is used up */
-	PAIR_BEGIN, /* reader->name and reader->value tell the lengths */
-	PAIR_NAME,
-	PAIR_VALUE,
-	PAIR_END,
-};
-
-enum pair_result pair_next(struct pair_reader *reader,
-			   const unsigned char **input,
-			   const unsigned char *end,
-			   const unsigned char **bytes, size_t *length);
-
-/* Whether the bytes so far end between two pairs. */
-bool pair_complete(const struct pair_reader *reader);
-
-/* Writes the lengths of a pair, 2 to 8 bytes, and returns how many. Neither
- * length may exceed 2^31 - 1. */
-size_t pair_lengths(unsigned char out[8], uint32_t name, uint32_t value);
 
 #endif

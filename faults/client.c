@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "faults.h"
+#include "pair.h"
 #include "record.h"
 
 enum {

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "pair.h"
 #include "record.h"
 
 enum {

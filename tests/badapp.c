@@ -36,6 +36,7 @@
 
 #include "addr.h"
 #include "listen.h"
+#include "pair.h"
 #include "record.h"
 
 struct app {

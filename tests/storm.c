@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "addr.h"
+#include "pair.h"
 #include "record.h"
 
 enum {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pair.h"
 #include "record.h"
 #include "text.h"
 

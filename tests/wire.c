@@ -51,6 +51,7 @@
 #include <netinet/tcp.h>
 
 #include "addr.h"
+#include "pair.h"
 #include "record.h"
 
 enum {

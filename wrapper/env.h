@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "record.h"
+#include "pair.h"
 
 /*
  * The environment of one program: FCGI_PARAMS in, NAME=VALUE out (RFC 3875

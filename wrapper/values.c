@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "record.h"
 #include "settings.h"
 #include "text.h"
 

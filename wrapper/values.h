@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "out.h"
-#include "record.h"
+#include "pair.h"
 
 /*
  * FCGI_GET_VALUES (FastCGI 1.0 §4.1): what a web server may ask before it has

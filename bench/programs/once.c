@@ -9,6 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "pair.h"
 #include "record.h"
 
 extern char **environ;
