@@ -16,6 +16,7 @@
 #include "opt.h"
 #include "record.h"
 #include "text.h"
+#include "wrapper/options.h"
 #include "wrapper/wrapper.h"
 
 #ifndef VERSION

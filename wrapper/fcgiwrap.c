@@ -9,6 +9,7 @@
 
 #include "listen.h"
 #include "opt.h"
+#include "options.h"
 #include "settings.h"
 #include "text.h"
 #include "wrapper.h"

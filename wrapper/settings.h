@@ -9,8 +9,9 @@
 #include "listen.h"
 
 /*
- * What the wrapper's command line said. Filled by wrapper.c, read by all,
- * changed by nobody after start-up. Strings belong to argv.
+ * What the wrapper's command line said. Filled by options.c or fcgiwrap.c,
+ * completed while the wrapper starts, read by all, changed by nobody after
+ * that. Strings belong to argv.
  */
 
 #define SETTINGS_LIST_MAX 64 /* times an option may be repeated */

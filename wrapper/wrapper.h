@@ -1,15 +1,13 @@
 #ifndef WRAPPER_H
 #define WRAPPER_H
 
-#include "opt.h"
-
-extern const struct opt wrapper_options[];
+/*
+ * Side 1: FastCGI in, CGI out. It owns the listening sockets until the process
+ * ends; what is accepted on them is serve's.
+ */
 
 /* The wrapper, from its command line to its end. Returns the exit status. */
 int wrapper_main(int argc, char **argv);
-
-/* Fills the settings with what is not said otherwise. */
-void wrapper_defaults(void);
 
 /* The same from filled settings on. */
 int wrapper_run(void);

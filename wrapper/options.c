@@ -1,0 +1,211 @@
+/*
+ * options: each option of side 1 by itself, and where in the settings it goes.
+ */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "listen.h"
+#include "settings.h"
+#include "text.h"
+
+struct settings set;
+
+/* Not an initialiser: that would be a page of zeros in the file. */
+void wrapper_defaults(void)
+{
+	set.socket.mode = LISTEN_MODE;
+	set.socket.user = (uid_t)-1;
+	set.socket.group = (gid_t)-1;
+	set.backlog = LISTEN_BACKLOG;
+	set.max = 128;
+	set.queue = 1024;
+	set.grace_ms = 5000;
+	set.workers = 1;
+	set.stderr_mode = STDERR_FCGI;
+}
+
+static const char *add_word(struct words *words, const char *value)
+{
+	if (words->count == SETTINGS_LIST_MAX)
+		return "too many of these";
+	words->word[words->count++] = value;
+	return NULL;
+}
+
+static const char *set_listen(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	struct addr addr;
+	const char *why = addr_parse(&addr, value);
+
+	return why ? why : add_word(&s->listen, value);
+}
+
+static const char *set_mode(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return listen_mode(value, &s->socket.mode);
+}
+
+static const char *set_owner(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return listen_owner(value, &s->socket.user, &s->socket.group);
+}
+
+static const char *set_allow(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return add_word(&s->allow, value);
+}
+
+static const char *set_preload(void *settings, const char *value)
+{
+	struct settings *s = settings;
+
+	return add_word(&s->preload, value);
+}
+
+static const char *set_handler(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	const char *equals = strchr(value, '=');
+	struct handler *handler = &s->handler[s->handlers];
+
+	if (!equals || equals == value || equals[1] != '/')
+		return "not SUFFIX=/PATH/OF/PROGRAM";
+	if (s->handlers == SETTINGS_LIST_MAX)
+		return "too many of these";
+	handler->suffix = value;
+	handler->suffix_length = (size_t)(equals - value);
+	handler->program = equals + 1;
+	s->handlers++;
+	return NULL;
+}
+
+static const char *set_env(void *settings, const char *value)
+{
+	struct settings *s = settings;
+	size_t length = strcspn(value, "=");
+	const char *own;
+	char *pair;
+	size_t size;
+
+	if (length == 0)
+		return "a variable needs a name";
+	if (value[length])
+		return add_word(&s->env, value);
+	own = getenv(value);
+	if (!own)
+		return NULL;
+	size = length + strlen(own) + 2;
+	pair = malloc(size);
+	if (!pair)
+		return "no memory";
+	text_format(pair, size, "%s=%s", value, own);
+	return add_word(&s->env, pair);
+}
+
+static const char *set_stderr(void *settings, const char *value)
+{
+	static const char *const names[] = {
+		[STDERR_OFF] = "off",
+		[STDERR_FCGI] = "fcgi",
+		[STDERR_LOG] = "log",
+		[STDERR_BOTH] = "both",
+	};
+	struct settings *s = settings;
+	unsigned i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(value, names[i]) == 0) {
+			s->stderr_mode = (enum stderr_mode)i;
+			return NULL;
+		}
+	return "not fcgi, log, both or off";
+}
+
+static const char *set_limit(void *settings, const char *value)
+{
+	static const struct {
+		const char *name;
+		int resource;
+		long unit;
+	} known[] = {
+		{"cpu=", RLIMIT_CPU, 1},
+		{"as=", RLIMIT_AS, 1 << 20},
+		{"nproc=", RLIMIT_NPROC, 1},
+		{"nofile=", RLIMIT_NOFILE, 1},
+		{"fsize=", RLIMIT_FSIZE, 1 << 20},
+		{"core=", RLIMIT_CORE, 1 << 20},
+	};
+	struct settings *s = settings;
+	size_t i;
+	long number;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		size_t length = strlen(known[i].name);
+
+		if (strncmp(value, known[i].name, length) != 0)
+			continue;
+		if (opt_number(value + length, 0, 0x7fffffff, &number) < 0)
+			return "the limit is not a whole number";
+		if (s->limits == RLIM_NLIMITS)
+			return "too many of these";
+		s->limit[s->limits].resource = known[i].resource;
+		s->limit[s->limits++].value =
+			(rlim_t)number * (rlim_t)known[i].unit;
+		return NULL;
+	}
+	return "not cpu=N, as=N, nproc=N, nofile=N, fsize=N or core=N";
+}
+
+#define AT(field) .at = offsetof(struct settings, field)
+
+const struct opt wrapper_options[] = {
+	{"listen", "ADDR", NULL, OPT_CALL, .call = set_listen},
+	{"mode", "OCTAL", NULL, OPT_CALL, .call = set_mode},
+	{"owner", "USER[:GROUP]", "whose the socket is: the web server's",
+	 OPT_CALL, .call = set_owner},
+	{"backlog", "N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
+	{"root", "DIR", "run only programs below DIR", OPT_WORD, AT(root)},
+	{"allow", "PATH", "run only this program", OPT_CALL, .call = set_allow},
+	{"handler", "SUFFIX=PROGRAM", "run PROGRAM for names that end so",
+	 OPT_CALL, .call = set_handler},
+	{"max", "N", "programs at once (128)", OPT_NUMBER, AT(max), .min = 1,
+	 .max = 1000000},
+	{"queue", "N", NULL, OPT_NUMBER, AT(queue), .min = 0, .max = 1000000},
+	{"timeout", "SEC", "end a program when no byte moved so long",
+	 OPT_SECONDS, AT(timeout_ms)},
+	{"max-time", "SEC", NULL, OPT_SECONDS, AT(max_time_ms)},
+	{"grace", "SEC", NULL, OPT_SECONDS, AT(grace_ms)},
+	{"env", "NAME[=VALUE]", "a variable for programs", OPT_CALL,
+	 .call = set_env},
+	{"preload", "PROGRAM", "keep PROGRAM loaded (or all)", OPT_CALL,
+	 .call = set_preload},
+	{"preload-max", "N", NULL, OPT_NUMBER, AT(preload_max), .min = 0,
+	 .max = 1000000000},
+	{"preload-time", "SEC", NULL, OPT_SECONDS, AT(preload_ms)},
+	{"stderr", "WHERE", "programs' stderr: fcgi, log, both or off",
+	 OPT_CALL, .call = set_stderr},
+	{"limit", "NAME=N", NULL, OPT_CALL, .call = set_limit},
+	{"idle", "SEC", NULL, OPT_SECONDS, AT(idle_ms)},
+	{"workers", "N", NULL, OPT_NUMBER, AT(workers), .min = 1, .max = 1024},
+	{"user", "USER[:GROUP]", "become USER after listening", OPT_WORD,
+	 AT(user)},
+	{"chroot", "DIR", NULL, OPT_WORD, AT(chroot)},
+	{"as-owner", "MINUID", NULL, OPT_NUMBER, AT(as_owner), .min = 1,
+	 .max = 0x7fffffff},
+	{"spool", "DIR", NULL, OPT_WORD, AT(spool)},
+	{"status", "PATH", "SCRIPT_NAME of the status page", OPT_WORD,
+	 AT(status)},
+	{"daemon", NULL, NULL, OPT_FLAG, AT(daemon)},
+	{"pidfile", "FILE", NULL, OPT_WORD, AT(pidfile)},
+	{"verbose", NULL, "a line a request", OPT_FLAG, AT(verbose)},
+	{.name = NULL},
+};
