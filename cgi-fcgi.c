@@ -10,6 +10,7 @@
 
 #include "argfile.h"
 #include "bridge/bridge.h"
+#include "bridge/options.h"
 #include "fds.h"
 #include "listen.h"
 #include "log.h"

@@ -1,10 +1,10 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
-#include "opt.h"
-
-/* The bridge's options, for -help and for finding out which side is meant. */
-extern const struct opt bridge_options[];
+/*
+ * Side 2: CGI or a command line in, FastCGI out. One question, and the process
+ * ends with its outcome.
+ */
 
 /* For a CGI program that cannot go on: prints a reply that says no more than
  * that (RFC 3875 §6). Not in shell use, as far as the command line tells. */

@@ -1,6 +1,6 @@
 /*
- * outcome: notes how it ended. A failure goes up as a value, so that only
- * bridge.c speaks to the user and only it knows of CGI replies.
+ * outcome: notes how it ended. A failure goes up as a value, so that bridge.c
+ * alone tells the user, and knows whether a CGI reply is owed.
  */
 #include "outcome.h"
 

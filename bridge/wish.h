@@ -8,7 +8,7 @@
 #include "record.h"
 
 /*
- * What the command line of the bridge asks for: filled by bridge.c, read by
+ * What the command line of the bridge asks for: filled by options.c, read by
  * all others and changed by none. Texts belong to the command line.
  */
 

@@ -1,0 +1,241 @@
+/*
+ * options: side 2's command line, from its words to a wish.
+ */
+#include "options.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "listen.h"
+#include "log.h"
+#include "outcome.h"
+#include "record.h"
+#include "wish.h"
+
+#define CONNECT_TIMEOUT_MS 10000
+#define URL_TIMEOUT_MS	   30000
+#define COPIES_MAX	   10000
+#define NOT_GIVEN	   (-1)
+
+struct wish wish;
+
+/* Not an initialiser: the file would hold it. */
+static void set_defaults(void)
+{
+	wish.socket.mode = LISTEN_MODE;
+	wish.socket.user = (uid_t)-1;
+	wish.socket.group = (gid_t)-1;
+	wish.backlog = LISTEN_BACKLOG;
+	wish.copies = 1;
+	wish.role = FCGI_RESPONDER;
+	wish.timeout_ms = NOT_GIVEN;
+	wish.connect_timeout_ms = NOT_GIVEN;
+}
+
+static const char *set_connect(void *settings, const char *value)
+{
+	struct wish *w = settings;
+	struct addr addr;
+
+	w->connect = value;
+	return addr_parse(&addr, value);
+}
+
+static const char *set_role(void *settings, const char *value)
+{
+	struct wish *w = settings;
+
+	w->role = FCGI_RESPONDER;
+	while (strcasecmp(value, record_role_name(w->role)) != 0)
+		if (w->role++ == FCGI_FILTER)
+			return "not responder, authorizer or filter";
+	return NULL;
+}
+
+/* There is room for as many as the command line has words. */
+static const char *set_env(void *settings, const char *value)
+{
+	struct wish *w = settings;
+
+	if (value[0] == '\0' || value[0] == '=')
+		return "a variable needs a name";
+	w->env.list[w->env.count++] = value;
+	return NULL;
+}
+
+static const char *set_header(void *settings, const char *value)
+{
+	struct wish *w = settings;
+
+	if (strpbrk(value, "\r\n"))
+		return "a header is one line";
+	w->header.list[w->header.count++] = value;
+	return NULL;
+}
+
+static const char *set_method(void *settings, const char *value)
+{
+	struct wish *w = settings;
+	const char *p;
+
+	for (p = value; *p > ' ' && *p < 0x7f; p++)
+		;
+	if (p == value || *p)
+		return "not a method such as GET or POST";
+	w->method = value;
+	return NULL;
+}
+
+static const char *set_mode(void *settings, const char *value)
+{
+	struct wish *w = settings;
+
+	return listen_mode(value, &w->socket.mode);
+}
+
+static const char *set_owner(void *settings, const char *value)
+{
+	struct wish *w = settings;
+
+	return listen_owner(value, &w->socket.user, &w->socket.group);
+}
+
+static const char *show_content(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_CONTENT;
+	return NULL;
+}
+
+static const char *show_all(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_ALL;
+	return NULL;
+}
+
+static const char *show_head(void *settings, const char *value)
+{
+	(void)value;
+	((struct wish *)settings)->show = SHOW_HEAD;
+	return NULL;
+}
+
+#define AT(field) .at = offsetof(struct wish, field)
+
+const struct opt bridge_options[] = {
+	{"connect", "ADDR", NULL, OPT_CALL, .call = set_connect},
+	{"bind", NULL, NULL, OPT_FLAG, AT(bind)},
+	{"start", NULL, "start N copies of APP, ask nothing", OPT_FLAG,
+	 AT(start)},
+	{"supervise", NULL, "start them, stay, restart what ends", OPT_FLAG,
+	 AT(supervise)},
+	{"once", NULL, "start APP for this one request and end it", OPT_FLAG,
+	 AT(once)},
+	{"mode", "OCTAL", NULL, OPT_CALL, .call = set_mode},
+	{"owner", "USER[:GROUP]", NULL, OPT_CALL, .call = set_owner},
+	{"backlog", "N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
+	{"url", "PATH[?QUERY]", "ask for this, not for the environment",
+	 OPT_WORD, AT(url)},
+	{"root", "DIR", "with -url: SCRIPT_FILENAME is DIR + PATH", OPT_WORD,
+	 AT(root)},
+	{"method", "M", NULL, OPT_CALL, .call = set_method},
+	{"header", "'NAME: VALUE'", "with -url", OPT_CALL, .call = set_header},
+	{"body", "FILE", "with -url; - is stdin", OPT_WORD, AT(body)},
+	{"env", "NAME[=VALUE]", "a variable of the request", OPT_CALL,
+	 .call = set_env},
+	{"role", "ROLE", NULL, OPT_CALL, .call = set_role},
+	{"data", "FILE", NULL, OPT_WORD, AT(data)},
+	{"content", NULL, NULL, OPT_CALL, .call = show_content},
+	{"include", NULL, "print the header too (default without -url)",
+	 OPT_CALL, .call = show_all},
+	{"head", NULL, NULL, OPT_CALL, .call = show_head},
+	{"fail", NULL, "exit 22 at HTTP 400 and above, or no header", OPT_FLAG,
+	 AT(fail)},
+	{"timeout", "SEC", "no byte moved for so long (30 with -url)",
+	 OPT_SECONDS, AT(timeout_ms)},
+	{"max-time", "SEC", NULL, OPT_SECONDS, AT(max_time_ms)},
+	{"connect-timeout", "SEC", NULL, OPT_SECONDS, AT(connect_timeout_ms)},
+	{"retry", "SEC", "keep trying to connect for so long", OPT_SECONDS,
+	 AT(retry_ms)},
+	{"trace", NULL, "show every record on stderr", OPT_FLAG, AT(trace)},
+	{"values", NULL, NULL, OPT_FLAG, AT(values)},
+	{.name = NULL},
+};
+
+static void check_url(void)
+{
+	if (wish.data && wish.role != FCGI_FILTER)
+		opt_usage("-data goes with -role filter");
+	if (wish.url)
+		return;
+	if (wish.root || wish.method || wish.body || wish.header.count)
+		opt_usage("-root, -method, -body and -header go with -url");
+}
+
+static void check_start(void)
+{
+	if (wish.supervise)
+		wish.start = true;
+	if ((wish.start || wish.once) && !wish.app)
+		opt_usage("%s needs APP", wish.supervise ? "-supervise"
+					  : wish.once	 ? "-once"
+							 : "-start");
+	if (wish.once && (wish.start || wish.bind))
+		opt_usage("-once starts APP itself: no -bind, -start or "
+			  "-supervise");
+	/* Both are what neither is. */
+	if (wish.start && wish.bind && !wish.supervise)
+		wish.start = wish.bind = false;
+	if (!wish.connect && !wish.once)
+		opt_usage("the bridge needs -connect ADDR");
+}
+
+bool bridge_is_for_shell(void)
+{
+	return wish.url || wish.values || wish.start || wish.supervise;
+}
+
+static void settle_defaults(void)
+{
+	if (wish.timeout_ms == NOT_GIVEN)
+		wish.timeout_ms = wish.url ? URL_TIMEOUT_MS : 0;
+	if (wish.connect_timeout_ms == NOT_GIVEN)
+		wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+	wish.socket.backlog = (int)wish.backlog;
+	wish.cgi = getenv("GATEWAY_INTERFACE") && !bridge_is_for_shell();
+	wish.name = wish.connect ? wish.connect : wish.app;
+}
+
+void bridge_read_words(int argc, char **argv)
+{
+	int i;
+
+	set_defaults();
+	wish.env.list = calloc((size_t)argc, sizeof(*wish.env.list));
+	wish.header.list = calloc((size_t)argc, sizeof(*wish.header.list));
+	if (!wish.env.list || !wish.header.list)
+		die(OUTCOME_NO_MEMORY, "no memory");
+	wish.show = SHOW_ALL;
+	for (i = 1; i < argc; i++) {
+		const struct opt *opt = opt_find(bridge_options, argv[i]);
+
+		if (!opt || strcmp(opt->name, "url") != 0)
+			continue;
+		wish.show = SHOW_CONTENT;
+		log_before_end(NULL);
+	}
+	i = opt_parse(bridge_options, &wish, argc, argv);
+	if (i < argc)
+		wish.app = argv[i++];
+	if (i < argc && opt_number(argv[i++], 1, COPIES_MAX, &wish.copies) < 0)
+		opt_usage("%s: not a number of copies from 1 to %d",
+			  argv[i - 1], COPIES_MAX);
+	if (i < argc)
+		opt_usage("%s: one word too many: APP takes no arguments here",
+			  argv[i]);
+	check_url();
+	check_start();
+	settle_defaults();
+}
