@@ -11,12 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "explain.h"
 #include "log.h"
 #include "loop.h"
 #include "preload.h"
 #include "record.h"
 #include "settings.h"
 #include "shared.h"
+#include "spawn.h"
 #include "text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
@@ -170,7 +172,7 @@ static int start(struct launch *launch, struct program *program,
 	if (launch->pid == 0)
 		launch->pid = spawn_start(spawn);
 	if (launch->pid < 0) {
-		launch->status = program_explain(program, spawn);
+		launch->status = explain_start(program, spawn);
 		text_format(launch->why, sizeof(launch->why), "%s",
 			    program->why);
 		return -1;

@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -34,16 +37,15 @@ struct lookup {
 	struct stat st;
 };
 
-static int refuse(struct program *program, int status, const char *path,
-		  const char *reason)
+int program_refuse(struct program *program, int status, const char *path,
+		   const char *reason)
 {
 	text_format(program->why, sizeof(program->why), "%.300s: %.200s", path,
 		    reason);
 	return status;
 }
 
-/* What is scarce may be there a moment later. */
-static int status_of(int error)
+int program_status_of(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM ||
 			       error == EAGAIN
@@ -51,9 +53,10 @@ static int status_of(int error)
 		       : 500;
 }
 
-static int refuse_errno(struct program *program, const char *path)
+int program_refuse_errno(struct program *program, const char *path)
 {
-	return refuse(program, status_of(errno), path, strerror(errno));
+	return program_refuse(program, program_status_of(errno), path,
+			      strerror(errno));
 }
 
 /* Apache names a program proxy:fcgi://HOST:PORT/PATH. */
@@ -88,16 +91,18 @@ static char *asked_path(struct program *program, const struct env *env,
 		if (asked)
 			text_format(asked, size, "%s%s", root, name);
 	} else {
-		*status = refuse(program, 403, "the server names no program",
-				 "neither SCRIPT_FILENAME nor DOCUMENT_ROOT "
-				 "and SCRIPT_NAME are set");
+		*status = program_refuse(
+			program, 403, "the server names no program",
+			"neither SCRIPT_FILENAME nor DOCUMENT_ROOT "
+			"and SCRIPT_NAME are set");
 		return NULL;
 	}
 	if (!asked) {
-		*status = refuse_errno(program, "SCRIPT_FILENAME");
+		*status = program_refuse_errno(program, "SCRIPT_FILENAME");
 	} else if (asked[0] != '/') {
-		*status = refuse(program, 403, asked[0] ? asked : "(empty)",
-				 "SCRIPT_FILENAME is not an absolute path");
+		*status = program_refuse(
+			program, 403, asked[0] ? asked : "(empty)",
+			"SCRIPT_FILENAME is not an absolute path");
 		free(asked);
 		asked = NULL;
 	}
@@ -137,10 +142,10 @@ static int open_walking(struct lookup *lookup)
 	return -1;
 }
 
-/* Whose permission is missing is for the log: the user as -user names it, or a
- * number, since a name would have to be asked for. */
-static int refuse_us(struct program *program, const char *path,
-		     const char *what)
+/* The user as -user names it, or a number, since a name would have to be asked
+ * for. */
+int program_refuse_us(struct program *program, const char *path,
+		      const char *what)
 {
 	char number[16];
 	char reason[200];
@@ -149,7 +154,7 @@ static int refuse_us(struct program *program, const char *path,
 	text_format(reason, sizeof(reason),
 		    "the wrapper (user %.100s) may not %s",
 		    set.user ? set.user : number, what);
-	return refuse(program, 403, path, reason);
+	return program_refuse(program, 403, path, reason);
 }
 
 /* Which folder on the way may not be entered. */
@@ -165,10 +170,11 @@ static int refuse_closed(struct program *program, char *path)
 		path[i] = '\0';
 		closed = faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0;
 		if (closed)
-			return refuse_us(program, path, "enter this folder");
+			return program_refuse_us(program, path,
+						 "enter this folder");
 		path[i] = '/';
 	}
-	return refuse(program, 403, path, "permission denied");
+	return program_refuse(program, 403, path, "permission denied");
 }
 
 static int refuse_missing(struct program *program, const struct lookup *lookup)
@@ -176,12 +182,13 @@ static int refuse_missing(struct program *program, const struct lookup *lookup)
 	char reason[200];
 
 	if (lookup->fd < 0)
-		return refuse(program, 404, lookup->asked, "no such program");
+		return program_refuse(program, 404, lookup->asked,
+				      "no such program");
 	text_format(reason, sizeof(reason),
 		    "no such program (%.*s is there, what follows is not)",
 		    (int)(lookup->found < 150 ? lookup->found : 150),
 		    lookup->asked);
-	return refuse(program, 404, lookup->asked, reason);
+	return program_refuse(program, 404, lookup->asked, reason);
 }
 
 static int look_up(struct program *program, struct lookup *lookup)
@@ -194,19 +201,20 @@ static int look_up(struct program *program, struct lookup *lookup)
 		if (errno == ENOENT)
 			return refuse_missing(program, lookup);
 		if (errno == ELOOP)
-			return refuse(program, 404, lookup->asked,
-				      "too many symbolic links");
-		return refuse_errno(program, lookup->asked);
+			return program_refuse(program, 404, lookup->asked,
+					      "too many symbolic links");
+		return program_refuse_errno(program, lookup->asked);
 	}
 	if (fstat(lookup->fd, &lookup->st) < 0)
-		return refuse_errno(program, lookup->asked);
+		return program_refuse_errno(program, lookup->asked);
 	whole = lookup->asked[lookup->found] == '\0';
 	if (S_ISDIR(lookup->st.st_mode))
-		return whole ? refuse(program, 403, lookup->asked,
-				      "a folder, not a program")
+		return whole ? program_refuse(program, 403, lookup->asked,
+					      "a folder, not a program")
 			     : refuse_missing(program, lookup);
 	if (!S_ISREG(lookup->st.st_mode))
-		return refuse(program, 403, lookup->asked, "not a file");
+		return program_refuse(program, 403, lookup->asked,
+				      "not a file");
 	return 0;
 }
 
@@ -244,9 +252,9 @@ static int open_folder(struct program *program)
 	*slash = '/';
 	if (program->folder < 0)
 		return errno == ENOENT || errno == ENOTDIR
-			       ? refuse(program, 404, program->path,
-					"it has just gone")
-			       : refuse_errno(program, program->path);
+			       ? program_refuse(program, 404, program->path,
+						"it has just gone")
+			       : program_refuse_errno(program, program->path);
 	return 0;
 }
 
@@ -258,7 +266,7 @@ static int name_in_folder(struct program *program)
 
 	program->local = malloc(size);
 	if (!program->local)
-		return refuse_errno(program, program->path);
+		return program_refuse_errno(program, program->path);
 	text_format(program->local, size, ".%s", slash);
 	return 0;
 }
@@ -324,7 +332,7 @@ static int look_up_winding(struct program *program, struct lookup *lookup)
 		return status;
 	program->path = resolved_name(lookup);
 	if (!program->path)
-		return refuse_errno(program, lookup->asked);
+		return program_refuse_errno(program, lookup->asked);
 	return open_folder(program);
 }
 
@@ -359,10 +367,10 @@ static int check_owner(struct program *program, const struct stat *file)
 	if (!set.as_owner)
 		return 0;
 	if (fstat(program->folder, &folder) < 0)
-		return refuse_errno(program, program->path);
+		return program_refuse_errno(program, program->path);
 	why = owner_refuses(file, &folder);
 	if (why)
-		return refuse(program, 403, program->path, why);
+		return program_refuse(program, 403, program->path, why);
 	program->uid = file->st_uid;
 	program->gid = file->st_gid;
 	return 0;
@@ -375,18 +383,18 @@ static int check(struct program *program, const struct lookup *lookup)
 	struct stat st;
 
 	if (set.root && !is_below(program->path, set.root))
-		return refuse(program, 403, program->path,
-			      "outside the folder given by -root");
+		return program_refuse(program, 403, program->path,
+				      "outside the folder given by -root");
 	if (!is_allowed(program->path))
-		return refuse(program, 403, program->path,
-			      "not a program given by -allow");
+		return program_refuse(program, 403, program->path,
+				      "not a program given by -allow");
 	if (!is_strict())
 		return 0;
 	if (fstatat(program->folder, program->local, &st, AT_SYMLINK_NOFOLLOW) <
 		    0 ||
 	    st.st_ino != lookup->st.st_ino || st.st_dev != lookup->st.st_dev)
-		return refuse(program, 404, program->path,
-			      "it has changed while it was looked at");
+		return program_refuse(program, 404, program->path,
+				      "it has changed while it was looked at");
 	return check_owner(program, &st);
 }
 
@@ -495,39 +503,46 @@ static int find(struct program *program, struct lookup *lookup, struct env *env)
 	if (status)
 		return status;
 	if (!program->path)
-		return refuse_errno(program, lookup->asked);
+		return program_refuse_errno(program, lookup->asked);
 	status = name_in_folder(program);
 	if (!status)
 		status = check(program, lookup);
 	if (status)
 		return status;
 	if (correct(lookup, env) < 0)
-		return refuse_errno(program, program->path);
+		return program_refuse_errno(program, program->path);
 	choose_words(program, lookup->asked);
 	if (set.only_handled && !program->words[1])
-		return refuse(program, 403, program->path,
-			      "no -handler is for it, and the wrapper listens "
-			      "on TCP without -root or -allow");
+		return program_refuse(
+			program, 403, program->path,
+			"no -handler is for it, and the wrapper listens "
+			"on TCP without -root or -allow");
 	return 0;
+}
+
+/* Puts it at a path that is known to be a program's. */
+static int place(struct program *program, const char *path)
+{
+	int status;
+
+	program->path = strdup(path);
+	if (!program->path)
+		return program_refuse_errno(program, path);
+	status = open_folder(program);
+	return status ? status : name_in_folder(program);
 }
 
 static int from_command_line(struct program *program)
 {
 	struct stat st;
-	int status;
+	int status = place(program, set.program[0]);
 
-	program->path = strdup(set.program[0]);
-	if (!program->path)
-		return refuse_errno(program, set.program[0]);
 	program->exec = program->path;
 	program->argv = set.program;
-	status = open_folder(program);
-	if (!status)
-		status = name_in_folder(program);
 	if (status || !set.as_owner)
 		return status;
 	if (fstatat(program->folder, program->local, &st, 0) < 0)
-		return refuse_errno(program, program->path);
+		return program_refuse_errno(program, program->path);
 	program->exec = program->local;
 	return check_owner(program, &st);
 }
@@ -539,17 +554,12 @@ int program_named(struct program *program, const char *path)
 
 	if (set.program && strcmp(path, set.program[0]) == 0)
 		return from_command_line(program);
-	program->path = strdup(path);
-	if (!program->path)
-		return refuse_errno(program, path);
-	status = open_folder(program);
-	if (!status)
-		status = name_in_folder(program);
+	status = place(program, path);
 	if (status)
 		return status;
 	choose_words(program, path);
 	if (fstatat(program->folder, program->local, &st, 0) < 0)
-		return refuse_errno(program, path);
+		return program_refuse_errno(program, path);
 	return check_owner(program, &st);
 }
 
@@ -568,109 +578,6 @@ int program_find(struct program *program, struct env *env)
 		close(lookup.fd);
 	free(lookup.asked);
 	return status;
-}
-
-/* What is wrong with a file that does not begin with #!. */
-static const char *explain_binary(const char *line, int error)
-{
-	if (strncmp(line, "\xef\xbb\xbf#!", 5) == 0)
-		return "a UTF-8 byte order mark stands before #!; remove it";
-	if (error != ENOEXEC)
-		return "its loader (ELF interpreter) is missing or unfit";
-	return strncmp(line, "\177ELF", 4) == 0
-		       ? "built for another kind of machine"
-		       : "no program and no #! line";
-}
-
-/* Why the kernel finds an existing script's interpreter missing or unfit. */
-static int explain_script(struct program *program, int error)
-{
-	char line[256];
-	int fd = openat(program->folder, program->local,
-			O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t length = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
-	const char *what;
-	char reason[300];
-
-	if (fd >= 0)
-		close(fd);
-	line[length > 0 ? length : 0] = '\0';
-	if (strncmp(line, "#!", 2) != 0)
-		return refuse(program, 500, program->path,
-			      explain_binary(line, error));
-	line[strcspn(line, "\n")] = '\0';
-	if (strchr(line, '\r'))
-		what = "the #! line ends in a carriage return; "
-		       "convert the file to Unix line ends";
-	else if (error == EACCES)
-		what = "its interpreter may not be executed";
-	else
-		what = "its interpreter is missing";
-	line[strcspn(line, "\r")] = '\0';
-	text_format(reason, sizeof(reason), "%.150s: %.100s", line, what);
-	return refuse(program, 500, program->path, reason);
-}
-
-static int explain_access(struct program *program)
-{
-	struct stat st;
-
-	if (fstatat(program->folder, program->local, &st, 0) == 0 &&
-	    !(st.st_mode & 0111))
-		return refuse(program, 403, program->path,
-			      "not executable (chmod +x)");
-	if (faccessat(program->folder, program->local, X_OK, AT_EACCESS) < 0)
-		return refuse_us(program, program->path, "execute it");
-	return explain_script(program, EACCES);
-}
-
-static int explain_exec(struct program *program, int error)
-{
-	errno = error;
-	if (program->words[1] && error != E2BIG)
-		return refuse_errno(program, program->exec);
-	switch (error) {
-	case EACCES:
-	case EPERM:
-		return explain_access(program);
-	case E2BIG:
-		return refuse(program, 431, program->path,
-			      "the request's variables are too large for the "
-			      "system (execve: E2BIG)");
-	case ENOENT:
-	case ENOEXEC:
-	case ELIBBAD:
-	case EINVAL:
-		if (faccessat(program->folder, program->local, F_OK, 0) < 0)
-			return refuse(program, 404, program->path,
-				      "it has just gone");
-		return explain_script(program, error);
-	case ETXTBSY:
-		return refuse(program, 500, program->path,
-			      "somebody has it open for writing");
-	default:
-		return refuse_errno(program, program->path);
-	}
-}
-
-int program_explain(struct program *program, const struct spawn *spawn)
-{
-	static const char *const doing[] = {
-		[SPAWN_FORK] = "cannot start a process",
-		[SPAWN_FOLDER] = "cannot enter its folder",
-		[SPAWN_FILES] = "cannot give it its descriptors",
-		[SPAWN_LIMIT] = "cannot set its limits",
-		[SPAWN_OWNER] = "cannot become its owner",
-	};
-	char reason[200];
-
-	if (spawn->step == SPAWN_EXEC)
-		return explain_exec(program, spawn->error);
-	text_format(reason, sizeof(reason), "%s: %s", doing[spawn->step],
-		    strerror(spawn->error));
-	return refuse(program,
-		      spawn->step == SPAWN_FORK ? 503 : status_of(spawn->error),
-		      program->path, reason);
 }
 
 void program_free(struct program *program)

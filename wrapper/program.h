@@ -1,13 +1,9 @@
 #ifndef PROGRAM_H
 #define PROGRAM_H
 
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #include "env.h"
-#include "spawn.h"
 
 /*
  * Which program serves a request (RFC 3875 §4.1.5 to §4.1.13): finds it, puts
@@ -37,8 +33,21 @@ int program_find(struct program *program, struct env *env);
 /* The same for a path that is known to be one, resolved. */
 int program_named(struct program *program, const char *path);
 
-/* After spawn_start has failed: fills why and returns the HTTP status. */
-int program_explain(struct program *program, const struct spawn *spawn);
+/* Fills why with the path and the reason, and returns the status. */
+int program_refuse(struct program *program, int status, const char *path,
+		   const char *reason);
+
+/* The same by errno. */
+int program_refuse_errno(struct program *program, const char *path);
+
+/* The same, 403, where it is the wrapper's permission that is missing: the
+ * reason names its user, who may not do what. */
+int program_refuse_us(struct program *program, const char *path,
+		      const char *what);
+
+/* The HTTP status of an errno: 503 for what is scarce, which may be there a
+ * moment later, or 500. */
+int program_status_of(int error);
 
 /* May be called twice, and on a struct that is zeroed but for folder = -1. */
 void program_free(struct program *program);
