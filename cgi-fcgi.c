@@ -15,6 +15,7 @@
 #include "listen.h"
 #include "log.h"
 #include "opt.h"
+#include "path.h"
 #include "record.h"
 #include "text.h"
 #include "wrapper/options.h"
@@ -140,20 +141,13 @@ static int choose(int argc, char **argv, const char *file)
 		  file ? file : "", file ? ": " : "");
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 int main(int argc, char **argv)
 {
 	static const char version[] = "cgi-fcgi " VERSION "\n";
 	const char *file = NULL;
 
 	fds_open_standard();
-	if (argc > 0 && strcmp(base_name(argv[0]), "fcgiwrap") == 0) {
+	if (argc > 0 && strcmp(path_base(argv[0]), "fcgiwrap") == 0) {
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);
 	}

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "path.h"
 #include "text.h"
 
 #define LINES_MAX 4   /* #! lines that lead to one another */
@@ -90,30 +91,6 @@ static int insert(struct image *image, int at, char *const *words, int count)
 	return 0;
 }
 
-/* What env(1) would find. */
-static const char *search(const char *name, char *where)
-{
-	const char *path = getenv("PATH");
-
-	while (path && *path) {
-		size_t length = strcspn(path, ":");
-
-		text_format(where, PATH_MAX, "%.*s/%s", (int)length, path,
-			    name);
-		if (access(where, X_OK) == 0)
-			return where;
-		path += length + (path[length] == ':');
-	}
-	return NULL;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* words[0] is a script: its place is taken by the interpreter, its argument and
  * the script's path. */
 static int resolve_line(struct image *image, const char *path, char *line,
@@ -131,8 +108,9 @@ static int resolve_line(struct image *image, const char *path, char *line,
 	argument += strspn(argument, " \t");
 	while (*argument && strchr(" \t", argument[strlen(argument) - 1]))
 		argument[strlen(argument) - 1] = '\0';
-	if (strcmp(base_name(line), "env") == 0 && *argument != '-' &&
-	    !strchr(argument, '=') && search(argument, where)) {
+	/* What env(1) would find. */
+	if (strcmp(path_base(line), "env") == 0 && *argument != '-' &&
+	    !strchr(argument, '=') && path_search(argument, where)) {
 		line = where;
 		argument = line + strlen(line);
 	}
@@ -155,7 +133,7 @@ static int check_interpreter(struct image *image, int fd,
 	if (pread(fd, name, size, (off_t)part->p_offset) != (ssize_t)size ||
 	    size == 0 || name[size - 1] != '\0')
 		return refuse(image, "its ELF header is damaged");
-	if (!strstr(base_name(name), "ld") || strstr(name, "musl"))
+	if (!strstr(path_base(name), "ld") || strstr(name, "musl"))
 		return refuse(image, "it has another C library");
 	return 0;
 }
@@ -196,7 +174,7 @@ static bool names_module(const char *option)
  * interpreter and its own option comes the script. */
 static int add_prelude(struct image *image)
 {
-	const char *name = base_name(image->words[0]);
+	const char *name = path_base(image->words[0]);
 	char *perl[] = {perl_include, (char *)(size_t) "-MCgiFcgiTemplate"};
 	char *python[] = {python_prelude};
 	int script = image->words[1] && image->words[1][0] == '-' ? 2 : 1;

@@ -19,6 +19,7 @@
 #include "log.h"
 #include "notify.h"
 #include "options.h"
+#include "path.h"
 #include "peers.h"
 #include "privilege.h"
 #include "serve.h"
@@ -146,35 +147,25 @@ static char *absolute(const char *program)
 }
 
 /* A bare name is looked for as a shell would. */
-static char *search_path(const char *program)
+static char *search(const char *program)
 {
-	const char *p = getenv("PATH");
-	char path[4096];
+	char where[PATH_MAX];
+	char *found;
 
-	while (p && *p) {
-		size_t length = strcspn(p, ":");
-
-		text_format(path, sizeof(path), "%.*s/%s", (int)length, p,
-			    program);
-		if (access(path, X_OK) == 0) {
-			char *found = strdup(path);
-
-			if (!found)
-				die(1, "no memory");
-			return absolute(found);
-		}
-		p += length;
-		p += *p == ':';
-	}
-	die(1, "%s: no such program in PATH", program);
+	if (!path_search(program, where))
+		die(1, "%s: no such program in PATH", program);
+	found = strdup(where);
+	if (!found)
+		die(1, "no memory");
+	return absolute(found);
 }
 
 static void settle_program(char **words)
 {
 	if (!words[0])
 		return;
-	words[0] = strchr(words[0], '/') ? absolute(words[0])
-					 : search_path(words[0]);
+	words[0] =
+		strchr(words[0], '/') ? absolute(words[0]) : search(words[0]);
 	set.program = words;
 }
 
