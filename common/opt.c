@@ -68,7 +68,7 @@ int opt_seconds(const char *text, long *ms)
 }
 
 /* The name in a word and its length, up to =; NULL if it is no option. */
-static const char *opt_name(const char *word, size_t *length)
+static const char *name_in(const char *word, size_t *length)
 {
 	if (*word != '-')
 		return NULL;
@@ -80,7 +80,7 @@ static const char *opt_name(const char *word, size_t *length)
 const struct opt *opt_find(const struct opt *table, const char *word)
 {
 	size_t length;
-	const char *name = opt_name(word, &length);
+	const char *name = name_in(word, &length);
 
 	if (!name)
 		return NULL;
@@ -91,13 +91,18 @@ const struct opt *opt_find(const struct opt *table, const char *word)
 	return NULL;
 }
 
-static const char *opt_store(const struct opt *opt, void *settings,
-			     const char *value)
+/* value is empty for an option without one. Returns NULL, or why it is
+ * refused. */
+static const char *store(const struct opt *opt, void *settings,
+			 const char *value)
 {
 	char *field = (char *)settings + opt->at;
 	static char why[80];
 
 	switch (opt->kind) {
+	case OPT_FLAG:
+		*(bool *)(void *)field = true;
+		return NULL;
 	case OPT_WORD:
 		*(const char **)(void *)field = value;
 		return NULL;
@@ -113,21 +118,14 @@ static const char *opt_store(const struct opt *opt, void *settings,
 		if (opt_seconds(value, (long *)(void *)field) == 0)
 			return NULL;
 		return "not a number of seconds";
-	case OPT_FLAG:
 	case OPT_CALL:
-		break;
+		return opt->call(settings, value);
 	}
 	return "an option of no kind";
 }
 
-static const char *opt_set_flag(const struct opt *opt, void *settings)
-{
-	*(bool *)(void *)((char *)settings + opt->at) = true;
-	return NULL;
-}
-
 /* One option; returns how many words it took. */
-static int opt_take(const struct opt *table, void *settings, char **words)
+static int take(const struct opt *table, void *settings, char **words)
 {
 	const struct opt *opt = opt_find(table, words[0]);
 	const char *value;
@@ -147,13 +145,11 @@ static int opt_take(const struct opt *table, void *settings, char **words)
 		if (!value)
 			opt_usage("-%s needs %s", opt->name, opt->arg);
 	}
-	if (opt->kind == OPT_CALL)
-		why = opt->call(settings, value);
-	else
-		why = value ? opt_store(opt, settings, value)
-			    : opt_set_flag(opt, settings);
+	if (!value)
+		value = "";
+	why = store(opt, settings, value);
 	if (why)
-		opt_usage("-%s %s: %s", opt->name, value ? value : "", why);
+		opt_usage("-%s %s: %s", opt->name, value, why);
 	return taken;
 }
 
@@ -164,7 +160,7 @@ int opt_parse(const struct opt *table, void *settings, int argc, char **argv)
 	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
 		if (strcmp(argv[i], "--") == 0)
 			return i + 1;
-		i += opt_take(table, settings, argv + i);
+		i += take(table, settings, argv + i);
 	}
 	return i;
 }

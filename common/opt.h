@@ -10,7 +10,7 @@
  */
 
 enum opt_kind {
-	OPT_FLAG,    /* a bool: present or not */
+	OPT_FLAG,    /* a bool: present or not; takes no value */
 	OPT_WORD,    /* a const char *: the value as it is */
 	OPT_NUMBER,  /* a long: decimal digits, from min to max */
 	OPT_SECONDS, /* a long: milliseconds, given as seconds with decimals */
@@ -24,7 +24,8 @@ struct opt {
 	enum opt_kind kind;
 	size_t at; /* offset of the field in the settings */
 	long min, max;
-	/* Returns NULL, or why the value is refused. */
+	/* Returns NULL, or why the value, which is empty if arg is NULL, is
+	 * refused. */
 	const char *(*call)(void *settings, const char *value);
 };
 
@@ -55,7 +56,8 @@ _Noreturn void opt_usage(const char *format, ...)
 /* Digits alone, from min to max, into *number; returns 0, or -1. */
 int opt_number(const char *text, long min, long max, long *number);
 
-/* Seconds with up to three decimals into milliseconds; returns 0, or -1. */
+/* Seconds into milliseconds, decimals behind the third dropped; returns 0, or
+ * -1. */
 int opt_seconds(const char *text, long *ms);
 
 #endif
