@@ -22,9 +22,9 @@
 #include "record.h"
 #include "text.h"
 
-#define LOCK_TRIES                                                             \
-	100 /* of 20 ms: a folder that a stranger locks is no end              \
-	     */
+/* A folder that a stranger locks is not waited for longer. */
+#define LOCK_TRIES    100
+#define LOCK_PAUSE_NS 20000000
 
 static int fail(char why[LISTEN_WHY_MAX], const char *what)
 {
@@ -65,10 +65,11 @@ bool listen_is_socket(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0 && on;
 }
 
-/* Locks the folder of path; returns its descriptor, or -1: no lock then. */
+/* Locks the folder of path, or goes on without its lock after LOCK_TRIES.
+ * Returns a descriptor to be closed, or -1. */
 static int lock_folder(const char *path)
 {
-	const struct timespec pause = {.tv_nsec = 20000000};
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 	char folder[sizeof(((struct listener *)0)->path)];
 	char *slash;
 	int fd;
@@ -180,39 +181,56 @@ static int bind_here(int fd, const struct listen_wish *wish,
 	return 0;
 }
 
+static int listen_here(int fd, const struct listen_wish *wish,
+		       struct listener *listener, char why[LISTEN_WHY_MAX])
+{
+	if (bind_here(fd, wish, listener, why) < 0)
+		return -1;
+	return listen(fd, wish->backlog) < 0 ? fail(why, "listen") : 0;
+}
+
+/* Returns 0, or -1 and errno with why. */
 static int open_one(const struct listen_wish *wish, struct listener *listener,
 		    char why[LISTEN_WHY_MAX])
 {
 	int family = listener->endpoint.name.ss_family;
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int lock = -1;
+	int result;
+	int saved;
 
 	if (fd < 0)
 		return fail(why, "cannot make a socket");
 	listener->fd = fd;
 	if (listener->path[0])
 		lock = lock_folder(listener->path);
-	if (bind_here(fd, wish, listener, why) < 0 ||
-	    (listen(fd, wish->backlog) < 0 && fail(why, "listen") < 0)) {
-		int saved = errno;
-
+	result = listen_here(fd, wish, listener, why);
+	saved = errno;
+	if (result < 0) {
 		close(fd);
-		fd = -1;
 		listen_remove(listener);
-		errno = saved;
 	}
-	if (lock >= 0) {
-		int saved = errno;
-
+	if (lock >= 0)
 		close(lock);
-		errno = saved;
-	}
+	errno = saved;
 	/* Port 0 asks the system for one: say which it gave. */
 	listener->endpoint.length = sizeof(listener->endpoint.name);
-	if (fd >= 0 && family != AF_UNIX)
+	if (result == 0 && family != AF_UNIX)
 		getsockname(fd, (struct sockaddr *)&listener->endpoint.name,
 			    &listener->endpoint.length);
-	return fd;
+	return result;
+}
+
+/* Keeps errno. */
+static void close_all(const struct listener *list, int count)
+{
+	int saved = errno;
+
+	while (count > 0) {
+		close(list[--count].fd);
+		listen_remove(&list[count]);
+	}
+	errno = saved;
 }
 
 /* A machine without IPv6 has a name or a loopback of that family all the
@@ -243,21 +261,14 @@ int listen_open(const struct addr *addr, const struct listen_wish *wish,
 		one->endpoint = endpoints[i];
 		if (addr->kind == ADDR_UNIX)
 			memcpy(one->path, addr->path, sizeof(one->path));
-		if (open_one(wish, one, why) >= 0)
+		if (open_one(wish, one, why) == 0) {
 			count++;
-		else if (!is_missing_family(errno))
-			goto undo;
+		} else if (!is_missing_family(errno)) {
+			close_all(list, count);
+			return -1;
+		}
 	}
-	if (count > 0)
-		return count;
-undo:
-	total = errno;
-	while (count > 0) {
-		close(list[--count].fd);
-		listen_remove(&list[count]);
-	}
-	errno = total;
-	return -1;
+	return count > 0 ? count : -1;
 }
 
 void listen_remove(const struct listener *listener)
