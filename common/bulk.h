@@ -16,10 +16,11 @@
 /* What is less than this is read and written. */
 #define BULK_MIN 16384
 
-/* Lets a pipe hold much more, as far as the user may have such pipes. */
+/* Lets a pipe hold much more, as far as the user may have such pipes. errno is
+ * not kept. */
 void bulk_grow(int pipe);
 
-/* How many bytes can be read now. */
+/* How many bytes can be read from a pipe now; 0 also if that cannot be told. */
 size_t bulk_waiting(int fd);
 
 /* Whether it takes no more now. */

@@ -7,7 +7,8 @@
 #include "loop.h"
 
 /*
- * The programs that run: started, told to end, reaped. A child outlives the
+ * The programs that run, from their start, which is spawn's, until they are
+ * reaped: told to end, awaited, and not left alone. A child outlives the
  * request it was started for; until it is reaped it counts under -max.
  */
 
@@ -44,7 +45,8 @@ void child_terminate(struct child *child);
  * told when one of them has. */
 void child_mind_strangers(void (*ended)(pid_t pid));
 
-/* Reaps all that have ended. To be called after SIGCHLD. */
+/* Reaps all that have ended; exited is called for each that an owner waits for,
+ * when the child may not be named any more. To be called after SIGCHLD. */
 void child_reap(void);
 
 /* Sends a signal to the groups of all programs. */
@@ -53,7 +55,7 @@ void child_signal_all(int signal_number);
 /* child_terminate for all of them. */
 void child_terminate_all(void);
 
-/* How many there are. */
+/* How many are not reaped yet. */
 long child_count(void);
 
 #endif

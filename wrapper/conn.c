@@ -58,11 +58,11 @@ struct conn {
 	int untaken;	  /* how many were in the socket then (-timeout) */
 	uint32_t request_count;
 	bool is_unix;
-	bool busy; /* in conn_run */
-	bool used; /* has had a request */
-	bool watched;
-	bool watches_out;
-	bool readable;
+	bool busy;	  /* in conn_run */
+	bool used;	  /* has had a request */
+	bool watched;	  /* the socket is in the event loop */
+	bool watches_out; /* for LOOP_OUT, too: once the socket was full */
+	bool readable;	  /* there is, or may be, something to read */
 	bool bulk;	  /* what it sends fills the reads */
 	bool hung_up;	  /* the server has ended its side */
 	bool at_end;	  /* and all it sent has been read */
@@ -135,7 +135,8 @@ static int count_untaken(const struct conn *conn)
 	return ioctl(conn->socket.fd, TIOCOUTQ, &n) < 0 ? 0 : n;
 }
 
-/* The socket tells that there is room again when most of it is empty: whoever
+/* Whether the server is slow, not silent: it has taken bytes within -timeout.
+ * The socket tells that there is room again when most of it is empty; whoever
  * reads slowly takes bytes for a long time before that. */
 static bool request_taken(struct request *request)
 {

@@ -2,6 +2,7 @@
 #define LAUNCH_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "env.h"
@@ -15,10 +16,10 @@
 
 struct launch {
 	pid_t pid;
-	int in, out,
-		err; /* our ends of its pipes, non-blocking; in may be -1 */
-	char *name;  /* the program's path, for the log; the caller's */
-	int status;  /* on failure: the HTTP status */
+	/* Our ends of its pipes, non-blocking; in may be -1. The caller's. */
+	int in, out, err;
+	char *name; /* the program's path, for the log; the caller's */
+	int status; /* on failure: the HTTP status */
 	char why[PROGRAM_WHY_MAX]; /* and the reason */
 };
 

@@ -1,5 +1,7 @@
 /*
- * privilege: the last steps before the first request.
+ * privilege: from whoever starts us to whom requests are served as, in the
+ * order of privilege.h. It owns the pidfile: opened, and so judged, first;
+ * written when the process is the one that stays.
  */
 #include "privilege.h"
 

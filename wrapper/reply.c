@@ -136,15 +136,14 @@ static const char *reason_of(int status)
 size_t reply_page(char page[REPLY_PAGE_MAX], int status)
 {
 	const char *reason = reason_of(status);
-	size_t length = text_format(page, REPLY_PAGE_MAX,
-				    "Status: %d %s\r\n"
-				    "Content-Type: text/plain\r\n"
-				    "%s"
-				    "\r\n"
-				    "%d %s\n",
-				    status, reason,
-				    status == 503 ? "Retry-After: 5\r\n" : "",
-				    status, reason);
 
-	return length;
+	return text_format(page, REPLY_PAGE_MAX,
+			   "Status: %d %s\r\n"
+			   "Content-Type: text/plain\r\n"
+			   "%s"
+			   "\r\n"
+			   "%d %s\n",
+			   status, reason,
+			   status == 503 ? "Retry-After: 5\r\n" : "", status,
+			   reason);
 }

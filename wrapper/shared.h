@@ -79,7 +79,7 @@ extern struct shared_worker *mine; /* of this process */
  * each other that a program has ended. Returns 0, or -1 and errno. */
 int shared_open(int workers);
 
-/* This process is that worker. */
+/* This process is that worker, counted from 0; mine is its own part. */
 void shared_take(int worker);
 
 /* A worker has died: what it had in hand is free again. */
@@ -103,8 +103,7 @@ void shared_wait(long more);
 /* Whether any worker has a connection or a program. */
 bool shared_in_use(void);
 
-/* Counts a program's or a request's time. */
-
+/* Counts a program's or a request's time, in microseconds. */
 void histogram_add(struct histogram *histogram, int64_t us);
 
 /* The upper bound of a bucket in microseconds; INT64_MAX for the last. */

@@ -92,6 +92,7 @@ static bool reap(void)
 	return pid == 0 || errno != ECHILD;
 }
 
+/* Returns whether any is missing still. */
 static bool start_missing(void)
 {
 	bool missing = false;
@@ -106,6 +107,7 @@ static bool start_missing(void)
 	return missing;
 }
 
+/* The signal to stop; the first one closes the sockets, too. */
 static void pass_on(int number)
 {
 	int i;
@@ -139,6 +141,7 @@ static void tell(void)
 	notify(line);
 }
 
+/* Waits for a signal; in a hurry not for long. Returns it, or -1. */
 static int wait_signal(const sigset_t *handled, bool hurry)
 {
 	const struct timespec pause = {.tv_sec = hurry ? HURRY_S : TELL_S};
@@ -163,14 +166,12 @@ int workers_run(struct listener *shared_listeners, int count)
 	serve_signals(&handled);
 	atomic_store(&shared->worker[0].pid, 0);
 	for (;;) {
-		bool hurry = false;
+		bool hurry = !stopping;
 		int number;
 
-		if (!stopping && loop_clock_us() - last >= HURRY_US) {
+		if (hurry && loop_clock_us() - last >= HURRY_US) {
 			hurry = start_missing();
 			last = loop_clock_us();
-		} else {
-			hurry = !stopping;
 		}
 		number = wait_signal(&handled, hurry);
 		if (number > 0 && number != SIGCHLD &&
