@@ -64,7 +64,7 @@ static void ask(const struct addr *addr, struct params *params,
 		struct patience *patience, pid_t *app, struct outcome *outcome)
 {
 	struct source sources[SOURCES_MAX];
-	struct opening opening;
+	struct slice opening;
 	unsigned char *bytes;
 	int count = source_open(sources, params, patience, outcome);
 	int fd = -1;

@@ -1,9 +1,9 @@
 /*
  * forward: one request over one connection, both ways at the same time.
  *
- * One loop waits for whatever can move: the request's streams into the socket,
- * the answer out of it to stdout and stderr. What cannot go on is not read:
- * one record of a body and one block of the answer is all that is ever kept.
+ * One loop waits for whatever can move: the request's streams into the socket
+ * (sending), the answer out of it to stdout and stderr. What cannot go on is
+ * not read: one block of the answer is all that is ever kept.
  */
 #include "forward.h"
 
@@ -13,18 +13,16 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "bulk.h"
 #include "head.h"
+#include "sending.h"
 #include "sink.h"
 #include "trace.h"
 #include "wish.h"
 
-#define REQUEST_ID     1
 #define BLOCK_MAX      (2 * 65536) /* of the answer, taken at once */
-#define ABORT_WAIT_MS  1000
 #define APP_STATUS_MAX 255
 
 enum { AT_SOCKET, AT_BODY, AT_STDOUT, AT_STDERR, AT_ALL };
@@ -35,13 +33,7 @@ struct session {
 	struct outcome *outcome;
 	bool over;
 
-	/* To the application. */
-	struct slice sending[2]; /* the opening, and one record of a stream */
-	struct source *source;	 /* the stream that is sent now */
-	int sources;		 /* how many there are from it on */
-	int send_error;		 /* errno: nothing more can be sent */
-
-	/* From the application. */
+	/* The answer. */
 	struct record_reader records;
 	const unsigned char *at; /* received, and not yet looked at */
 	const unsigned char *end;
@@ -60,11 +52,8 @@ struct session {
 
 	/* From here on nothing is touched before it is used. */
 	struct head head;
-	struct trace sent;
 	struct trace received;
-
-	unsigned char
-		record[FCGI_HEADER_LEN + RECORD_CONTENT_MAX + FCGI_HEADER_LEN];
+	struct sending sending;
 	unsigned char block[BLOCK_MAX];
 };
 
@@ -74,148 +63,6 @@ static void fail(struct session *session, enum outcome_status status,
 	outcome_fail(session->outcome, status, "%s: %s", what, why);
 	session->over = true;
 }
-
-/* --- To the application */
-
-static bool is_sending(const struct session *session)
-{
-	return session->sending[0].length + session->sending[1].length > 0 &&
-	       !session->send_error;
-}
-
-/* The application has not been given all of the request. */
-static bool is_unsent(const struct session *session)
-{
-	return session->sources > 0 || is_sending(session);
-}
-
-/* Bytes of a stream are wanted, and there is room for them. */
-static bool wants_body(const struct session *session)
-{
-	return session->sources > 0 && session->sending[1].length == 0 &&
-	       session->sending[0].length == 0 && !session->send_error;
-}
-
-/* n bytes of content stand behind the record's header: the record is ready,
- * followed by the stream's end if there is no more. */
-static void queue_record(struct session *session, size_t n)
-{
-	struct source *source = session->source;
-	size_t used = 0;
-
-	if (n > 0) {
-		record_header(session->record, (uint8_t)source->type,
-			      REQUEST_ID, (uint16_t)n, 0);
-		used = FCGI_HEADER_LEN + n;
-		source->left -= (int64_t)n;
-	}
-	if (source->left == 0) {
-		record_header(session->record + used, (uint8_t)source->type,
-			      REQUEST_ID, 0, 0);
-		used += FCGI_HEADER_LEN;
-		session->source++;
-		session->sources--;
-	}
-	session->sending[1] = (struct slice){session->record, used};
-}
-
-/* The body is shorter than it was said to be: no application may take the part
- * for the whole, so its stream is not ended but the request aborted. */
-static void abort_request(struct session *session)
-{
-	struct pollfd one = {.fd = session->fd, .events = POLLOUT};
-	unsigned char record[FCGI_HEADER_LEN];
-
-	record_header(record, FCGI_ABORT_REQUEST, REQUEST_ID, 0, 0);
-	if (poll(&one, 1, ABORT_WAIT_MS) > 0 &&
-	    send(session->fd, record, sizeof(record),
-		 MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)sizeof(record))
-		trace_bytes(&session->sent, record, sizeof(record));
-	session->over = true;
-}
-
-static void lose_body(struct session *session, const char *why)
-{
-	outcome_fail(session->outcome, OUTCOME_BODY,
-		     "%s: %s (%lld bytes are missing)", session->source->name,
-		     why, (long long)session->source->left);
-	abort_request(session);
-}
-
-static void read_body(struct session *session)
-{
-	struct source *source = session->source;
-	size_t want = RECORD_CONTENT_MAX;
-	ssize_t n;
-
-	if (source->left < (int64_t)want)
-		want = (size_t)source->left;
-	n = read(source->fd, session->record + FCGI_HEADER_LEN, want);
-	if (n > 0)
-		queue_record(session, (size_t)n);
-	else if (n == 0)
-		lose_body(session, "ended early");
-	else if (errno != EAGAIN && errno != EINTR)
-		lose_body(session, strerror(errno));
-}
-
-/* Streams without a byte need no reading. */
-static void end_empty_streams(struct session *session)
-{
-	if (session->sources > 0 && session->sending[1].length == 0 &&
-	    session->source->left == 0)
-		queue_record(session, 0);
-}
-
-static void note_sent(struct session *session, size_t n)
-{
-	int i;
-
-	patience_moved(session->patience);
-	for (i = 0; i < 2; i++) {
-		struct slice *slice = &session->sending[i];
-		size_t part = n < slice->length ? n : slice->length;
-
-		if (part == 0)
-			continue;
-		trace_bytes(&session->sent, slice->bytes, part);
-		slice->bytes += part;
-		slice->length -= part;
-		n -= part;
-	}
-}
-
-static void send_more(struct session *session)
-{
-	while (is_sending(session)) {
-		struct iovec parts[2];
-		struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-		ssize_t n;
-		int i;
-
-		for (i = 0; i < 2; i++) {
-			const struct slice *slice = &session->sending[i];
-
-			parts[i].iov_base = (void *)(size_t)slice->bytes;
-			parts[i].iov_len = slice->length;
-		}
-		n = sendmsg(session->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0) {
-			/* The application may have answered all the same:
-			 * what it said is read to its end. It must not wait
-			 * for the rest of the request. */
-			if (errno != EAGAIN && errno != EINTR) {
-				session->send_error = errno;
-				shutdown(session->fd, SHUT_RDWR);
-			}
-			return;
-		}
-		note_sent(session, (size_t)n);
-		end_empty_streams(session);
-	}
-}
-
-/* --- From the application */
 
 static void print_failed(struct session *session)
 {
@@ -271,7 +118,7 @@ static void end_request(struct session *session, const struct record *record)
 /* Records of other requests, of none and of unknown types are passed over. */
 static void take_record(struct session *session, const struct record *record)
 {
-	if (record->id != REQUEST_ID)
+	if (record->id != PARAMS_REQUEST_ID)
 		return;
 	if (record->type == FCGI_END_REQUEST)
 		end_request(session, record);
@@ -321,10 +168,10 @@ static void take_records(struct session *session)
 
 static void closed(struct session *session)
 {
-	if (session->send_error)
+	if (session->sending.error)
 		fail(session, OUTCOME_SENDING, "sending failed",
-		     strerror(session->send_error));
-	else if (!session->came && is_unsent(session))
+		     strerror(session->sending.error));
+	else if (!session->came && sending_is_unfinished(&session->sending))
 		fail(session, OUTCOME_SENDING, "sending failed",
 		     "the application closed the connection before it had "
 		     "read the request");
@@ -346,7 +193,7 @@ static bool pass_on(struct session *session)
 	ssize_t n;
 
 	if (left > 0 &&
-	    (record.type != FCGI_STDOUT || record.id != REQUEST_ID ||
+	    (record.type != FCGI_STDOUT || record.id != PARAMS_REQUEST_ID ||
 	     (record.first && left < BULK_MIN)))
 		session->bulk = false;
 	if (!session->bulk || left < BULK_MIN)
@@ -398,8 +245,9 @@ static void receive(struct session *session)
 		take_records(session);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		fail(session,
-		     !session->came && is_unsent(session) ? OUTCOME_SENDING
-							  : OUTCOME_RECEIVING,
+		     !session->came && sending_is_unfinished(&session->sending)
+			     ? OUTCOME_SENDING
+			     : OUTCOME_RECEIVING,
 		     "the connection broke", strerror(errno));
 	}
 }
@@ -415,9 +263,9 @@ static void time_is_over(struct session *session)
 		what = session->printer == &session->out
 			       ? "for stdout to be read"
 			       : "for stderr to be read";
-	else if (is_sending(session))
+	else if (sending_has_bytes(&session->sending))
 		what = "for the application to read the request";
-	else if (wants_body(session))
+	else if (sending_wants_body(&session->sending))
 		what = "for the body";
 	outcome_fail(session->outcome, OUTCOME_TIME_OVER,
 		     "time is over: waited %s%s", what,
@@ -434,11 +282,13 @@ static void set_events(const struct session *session, struct pollfd fds[AT_ALL])
 	bool printing = session->printings > 0 || session->blocked;
 	short socket_events = (short)(printing ? 0 : POLLIN);
 
-	if (is_sending(session))
+	if (sending_has_bytes(&session->sending))
 		socket_events |= POLLOUT;
 	fds[AT_SOCKET].fd = socket_events ? session->fd : -1;
 	fds[AT_SOCKET].events = socket_events;
-	fds[AT_BODY].fd = wants_body(session) ? session->source->fd : -1;
+	fds[AT_BODY].fd = sending_wants_body(&session->sending)
+				  ? session->sending.source->fd
+				  : -1;
 	fds[AT_BODY].events = POLLIN;
 	fds[AT_STDOUT].fd = session->out.fd;
 	fds[AT_STDOUT].events = 0;
@@ -468,8 +318,9 @@ static void act(struct session *session, const struct pollfd fds[AT_ALL])
 	if (!session->over && session->printings == 0 &&
 	    (fds[AT_SOCKET].revents & ~POLLOUT))
 		receive(session);
-	if (!session->over && wants_body(session) && fds[AT_BODY].revents)
-		read_body(session);
+	if (!session->over && sending_wants_body(&session->sending) &&
+	    fds[AT_BODY].revents)
+		sending_read_body(&session->sending);
 }
 
 static void run(struct session *session)
@@ -480,7 +331,7 @@ static void run(struct session *session)
 	while (!session->over && !session->outcome->text[0]) {
 		int ready;
 
-		send_more(session);
+		sending_more(&session->sending);
 		set_events(session, fds);
 		ready = poll(fds, AT_ALL, patience_left(session->patience));
 		if (ready > 0)
@@ -524,7 +375,7 @@ static void conclude(struct session *session)
 						   : (int)session->app_status;
 }
 
-void forward(int fd, struct opening opening, struct source *sources, int count,
+void forward(int fd, struct slice opening, struct source *sources, int count,
 	     struct patience *patience, struct outcome *outcome)
 {
 	struct session session;
@@ -533,18 +384,15 @@ void forward(int fd, struct opening opening, struct source *sources, int count,
 	session.fd = fd;
 	session.patience = patience;
 	session.outcome = outcome;
-	session.sending[0] = (struct slice){opening.bytes, opening.length};
-	session.source = sources;
-	session.sources = count;
 	session.out.fd = STDOUT_FILENO;
 	session.err.fd = STDERR_FILENO;
 	session.can_pass = sink_is_pipe(&session.out) && !wish.trace &&
 			   wish.show != SHOW_HEAD;
 	head_open(&session.head, wish.show);
-	trace_open(&session.sent, '>', patience, outcome);
+	sending_open(&session.sending, fd, opening, sources, count, patience,
+		     outcome);
 	trace_open(&session.received, '<', patience, outcome);
 	patience_moved(patience);
-	end_empty_streams(&session);
 	run(&session);
 	if (session.ended && !outcome->text[0])
 		conclude(&session);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "slice.h"
 #include "wish.h"
 
 /*
@@ -13,11 +14,6 @@
  */
 
 #define HEAD_MAX 65536 /* a longer one is none */
-
-struct slice {
-	const unsigned char *bytes;
-	size_t length;
-};
 
 enum head_state {
 	HEAD_LINES, /* its end has not come */

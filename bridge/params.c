@@ -14,7 +14,6 @@
 #include "pair.h"
 #include "record.h"
 
-#define REQUEST_ID 1
 /* Headers that one pair can cost beside its bytes: its lengths, the record
  * that it ends and the one that it begins. */
 #define PAIR_OVERHEAD (8 + 2 * FCGI_HEADER_LEN)
@@ -124,7 +123,7 @@ static void end_record(struct writer *writer)
 {
 	if (writer->open)
 		record_header(writer->bytes + writer->header, FCGI_PARAMS,
-			      REQUEST_ID, (uint16_t)writer->content, 0);
+			      PARAMS_REQUEST_ID, (uint16_t)writer->content, 0);
 	writer->open = false;
 }
 
@@ -202,7 +201,7 @@ unsigned char *params_encode(const struct params *params, unsigned short role,
 	writer.bytes = malloc(bound(params));
 	if (!writer.bytes)
 		die(OUTCOME_NO_MEMORY, "no memory");
-	record_begin_request(writer.bytes, REQUEST_ID, role, 0);
+	record_begin_request(writer.bytes, PARAMS_REQUEST_ID, role, 0);
 	for (i = 0; i < params->count; i++)
 		put_pair(&writer, &params->list[i]);
 	end_record(&writer);

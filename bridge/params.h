@@ -9,6 +9,9 @@
  * as texts that are made for it do.
  */
 
+/* A connection carries one request. */
+#define PARAMS_REQUEST_ID 1
+
 struct param {
 	const char *name;
 	const char *value;
