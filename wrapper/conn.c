@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "active.h"
 #include "bulk.h"
 #include "log.h"
 #include "loop.h"
@@ -28,7 +29,6 @@
 #define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
 #define SEND_ROUNDS 8	  /* full buffers sent a turn, or silent turns */
 #define SEND_AT	    16384 /* bytes gathered before they are sent */
-#define TABLE_SIZE  1024  /* of requests: chains of 64 at the worst */
 #define UNSAID_MAX  1024  /* requests while the server does not read */
 
 /* A program that reads nothing so long must not hold up the others. */
@@ -47,16 +47,13 @@ struct conn {
 	struct record_reader reader;
 	struct values values;
 	struct out out;
-	struct request *requests;
-	struct request *turn_first; /* have something to say */
-	struct request **turn_last;
+	struct active active;
 	struct request *stuck; /* its program does not take its body */
 	unsigned char *input;  /* read, but not yet taken; owned */
 	size_t input_used;
 	size_t input_size;
 	int64_t taken_ms; /* when the server was last seen to take bytes */
 	int untaken;	  /* how many were in the socket then (-timeout) */
-	uint32_t request_count;
 	bool is_unix;
 	bool busy;	  /* in conn_run */
 	bool used;	  /* has had a request */
@@ -76,7 +73,6 @@ struct conn {
 };
 
 static struct conn *all;
-static struct request *table[TABLE_SIZE];
 static long count;
 static bool draining;
 static struct timers stall_timers;
@@ -94,26 +90,6 @@ long conn_count(void)
 	return count;
 }
 
-static void drop_turns(struct conn *conn, struct request *request)
-{
-	if (!request->turn_at)
-		return;
-	*request->turn_at = request->turn_next;
-	*(request->turn_next ? &request->turn_next->turn_at
-			     : &conn->turn_last) = request->turn_at;
-	request->turn_at = NULL;
-}
-
-static void give_turn(struct conn *conn, struct request *request)
-{
-	if (request->turn_at)
-		return;
-	request->turn_next = NULL;
-	request->turn_at = conn->turn_last;
-	*conn->turn_last = request;
-	conn->turn_last = &request->turn_next;
-}
-
 static void request_changed(struct request *request)
 {
 	struct conn *conn = request->owner;
@@ -121,7 +97,7 @@ static void request_changed(struct request *request)
 	/* It is tried again; what it prints does not give it more time. */
 	if (conn->stuck == request)
 		conn->stuck = NULL;
-	give_turn(conn, request);
+	active_give_turn(&conn->active, request);
 	/* conn_run itself takes the turns that it gives. */
 	if (!conn->busy)
 		loop_soon(&conn->task);
@@ -144,8 +120,7 @@ static bool request_taken(struct request *request)
 	int before = conn->untaken;
 
 	/* What waits may be another request's, and this one silent. */
-	if (!conn->out.blocked ||
-	    (conn->request_count > 1 && !request->turn_at))
+	if (!conn->out.blocked || (conn->active.count > 1 && !request->turn_at))
 		return false;
 	conn->untaken = count_untaken(conn);
 	if (conn->untaken < before)
@@ -153,49 +128,10 @@ static bool request_taken(struct request *request)
 	return loop_now() - conn->taken_ms < set.timeout_ms;
 }
 
-/* A connection may have 65,535 requests: they are found by a table, one for
- * all connections. */
-static struct request **bucket(const struct conn *conn, uint16_t id)
-{
-	return &table[((uintptr_t)conn / sizeof(*conn) + id) % TABLE_SIZE];
-}
-
-static struct request *find(struct conn *conn, uint16_t id)
-{
-	struct request *request = *bucket(conn, id);
-
-	while (request && (request->id != id || request->owner != conn))
-		request = request->hash_next;
-	return request;
-}
-
-static void remember(struct conn *conn, struct request *request)
-{
-	struct request **at = bucket(conn, request->id);
-
-	request->hash_next = *at;
-	*at = request;
-	request->next = conn->requests;
-	if (request->next)
-		request->next->prev = request;
-	conn->requests = request;
-	conn->request_count++;
-}
-
 static void forget(struct conn *conn, struct request *request)
 {
-	struct request **at = bucket(conn, request->id);
-
 	out_fetch(&conn->out);
-	while (*at != request)
-		at = &(*at)->hash_next;
-	*at = request->hash_next;
-	*(request->prev ? &request->prev->next : &conn->requests) =
-		request->next;
-	if (request->next)
-		request->next->prev = request->prev;
-	drop_turns(conn, request);
-	conn->request_count--;
+	active_remove(&conn->active, request);
 	if (conn->stuck == request) {
 		conn->stuck = NULL;
 		timer_stop(&conn->timer);
@@ -205,8 +141,8 @@ static void forget(struct conn *conn, struct request *request)
 
 static void conn_close(struct conn *conn)
 {
-	while (conn->requests)
-		forget(conn, conn->requests);
+	while (conn->active.first)
+		forget(conn, conn->active.first);
 	*(conn->prev ? &conn->prev->next : &all) = conn->next;
 	if (conn->next)
 		conn->next->prev = conn->prev;
@@ -247,7 +183,7 @@ static void begin(struct conn *conn, const struct record *record)
 			  record->id);
 		return;
 	}
-	if (find(conn, record->id)) {
+	if (active_find(conn, record->id)) {
 		break_off(conn, "FCGI_BEGIN_REQUEST for an active request, id",
 			  record->id);
 		return;
@@ -268,7 +204,7 @@ static void begin(struct conn *conn, const struct record *record)
 		conn->unread = true;
 		return;
 	}
-	remember(conn, request);
+	active_add(&conn->active, request);
 	conn->used = true;
 	if (request->next)
 		conn->multiplexed = true;
@@ -312,7 +248,7 @@ static void get_stuck(struct conn *conn, struct request *request)
 /* Whether other requests would wait for this one. */
 static bool has_others(const struct conn *conn)
 {
-	return conn->multiplexed && conn->request_count > 1;
+	return conn->multiplexed && conn->active.count > 1;
 }
 
 /* Hands a piece of a body on; returns how much of it is taken. */
@@ -379,7 +315,7 @@ static bool must_wait(struct conn *conn, const struct record *record)
 		return true;
 	}
 	return out_space(&conn->out) < VALUES_SPACE ||
-	       (conn->out.blocked && conn->request_count >= UNSAID_MAX);
+	       (conn->out.blocked && conn->active.count >= UNSAID_MAX);
 }
 
 /* Returns how much of the record is taken. */
@@ -392,7 +328,7 @@ static size_t take_record(struct conn *conn, const struct record *record)
 	} else if (record->id == FCGI_NULL_REQUEST_ID) {
 		manage(conn, record);
 	} else {
-		request = find(conn, record->id);
+		request = active_find(conn, record->id);
 		if (request)
 			return give(conn, request, record);
 	}
@@ -489,7 +425,7 @@ static bool pass_body(struct conn *conn)
 		conn->bulk = false;
 	if (!conn->bulk || left < BULK_MIN)
 		return false;
-	request = find(conn, record.id);
+	request = active_find(conn, record.id);
 	passed = request ? request_pass_stdin(request, conn->socket.fd, left)
 			 : 0;
 	if (passed > 0) {
@@ -587,14 +523,14 @@ static void flush(struct conn *conn)
 /* Lets the first in turn put a block into out. */
 static void serve_one(struct conn *conn)
 {
-	struct request *request = conn->turn_first;
+	struct request *request = conn->active.turn_first;
 
-	drop_turns(conn, request);
+	active_drop_turn(&conn->active, request);
 	switch (request_turn(request, &conn->out)) {
 	case TURN_IDLE:
 		break;
 	case TURN_MORE:
-		give_turn(conn, request);
+		active_give_turn(&conn->active, request);
 		break;
 	case TURN_OVER:
 		if (!request_is_read(request))
@@ -608,7 +544,7 @@ static void take_turns(struct conn *conn)
 {
 	int rounds = 0;
 
-	while (conn->turn_first && !conn->out.blocked && !conn->gone) {
+	while (conn->active.turn_first && !conn->out.blocked && !conn->gone) {
 		size_t used;
 
 		if (rounds == SEND_ROUNDS) {
@@ -648,7 +584,7 @@ static void conn_output(struct conn *conn)
  * The others still get their replies. */
 static void end_unread(struct conn *conn)
 {
-	struct request *request = conn->requests;
+	struct request *request = conn->active.first;
 
 	while (request) {
 		struct request *next = request->next;
@@ -709,7 +645,7 @@ static void conn_run(struct task *task)
 		end_unread(conn);
 	if (!conn->gone)
 		conn_output(conn);
-	if (!conn->gone && !conn->requests && out_used(&conn->out) == 0 &&
+	if (!conn->gone && !conn->active.first && out_used(&conn->out) == 0 &&
 	    (conn->last_reply || (draining && conn->used)))
 		finish(conn);
 	conn->busy = false;
@@ -763,7 +699,7 @@ int conn_open(int fd, bool is_unix)
 	conn->socket.ready = conn_ready;
 	conn->task.run = conn_run;
 	conn->timer.expired = conn_expired;
-	conn->turn_last = &conn->turn_first;
+	active_init(&conn->active);
 	conn->is_unix = is_unix;
 	conn->out.can_promise = is_unix;
 	if (!is_unix) {

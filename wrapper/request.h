@@ -32,9 +32,10 @@ enum request_state {
 };
 
 struct request {
+	/* active's. */
 	struct request *next; /* of its connection */
 	struct request *prev;
-	struct request *hash_next; /* of the same bucket, see conn */
+	struct request *hash_next; /* of the same bucket */
 	struct request *turn_next; /* of those with something to say */
 	struct request **turn_at;  /* what points to it there; NULL: it has
 				      nothing to say */
