@@ -9,8 +9,8 @@
  * does with its records is not its business.
  */
 
-/* Takes over an accepted socket, non-blocking. Returns 0, or -1 if there is no
- * memory: then it is closed. */
+/* Takes over an accepted socket, non-blocking. Returns 0, or -1 and errno if
+ * there is no memory: then it is closed. */
 int conn_open(int fd, bool is_unix);
 
 /* How many there are. */

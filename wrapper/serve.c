@@ -32,20 +32,20 @@
 #define SIGNALS_BATCH 5	    /* as many as there are kinds */
 #define ACCEPT_BATCH  16    /* connections a turn and listener */
 #define TELL_MS	      10000 /* between two STATUS= lines */
-#define REST_MS	      1000 /* without descriptors nothing is accepted so long */
+#define PAUSE_MS      1000 /* without descriptors nothing is accepted so long */
 
-struct door {
+struct acceptor {
 	struct watch watch;
 	bool is_unix;
 };
 
 static const struct listener *listened;
-static struct door doors[LISTENERS_MAX];
-static int door_count;
+static struct acceptor acceptors[LISTENERS_MAX];
+static int acceptor_count;
 static struct watch signals;
 static struct watch bell;
-static struct timers rest_timers, grace_timers, idle_timers, tell_timers;
-static struct timer rest, grace, idle, tell;
+static struct timers pause_timers, grace_timers, idle_timers, tell_timers;
+static struct timer pause_timer, grace, idle, tell;
 static bool hup_ignored;
 static bool stopping;
 static bool stopped;
@@ -92,8 +92,9 @@ static bool is_shortage(int error)
 	       error == ENOMEM;
 }
 
-/* Level-triggered as the listeners are, waiting connections would spin. */
-static void rest_a_while(int error)
+/* Level-triggered as the listening sockets are watched, waiting connections
+ * would spin. */
+static void pause_accepting(int error)
 {
 	static bool said;
 	int i;
@@ -102,62 +103,73 @@ static void rest_a_while(int error)
 		note("no connection can be accepted for a moment: %s",
 		     strerror(error));
 	said = true;
-	for (i = 0; i < door_count; i++)
-		loop_remove(&doors[i].watch);
-	timer_start(&rest_timers, &rest);
+	for (i = 0; i < acceptor_count; i++)
+		loop_remove(&acceptors[i].watch);
+	timer_start(&pause_timers, &pause_timer);
 }
 
-static int open_doors(void)
+static int start_accepting(void)
 {
 	int i;
 
-	for (i = 0; i < door_count; i++)
-		if (loop_add_shared(&doors[i].watch) < 0)
+	for (i = 0; i < acceptor_count; i++)
+		if (loop_add_shared(&acceptors[i].watch) < 0)
 			return -1;
 	return 0;
 }
 
-static void rest_is_over(struct timer *timer)
+static void resume_accepting(struct timer *timer)
 {
 	(void)timer;
-	if (!stopping && open_doors() < 0)
-		rest_a_while(errno);
+	if (!stopping && start_accepting() < 0)
+		pause_accepting(errno);
 }
 
-static void door_ready(struct watch *watch, unsigned events)
+/* One connection; returns 0, or -1 and errno. */
+static int accept_one(const struct acceptor *acceptor)
 {
-	struct door *door = LOOP_OWNER(watch, struct door, watch);
+	struct endpoint peer = {.length = sizeof(peer.name)};
+	int fd = accept4(acceptor->watch.fd, (struct sockaddr *)&peer.name,
+			 &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return -1;
+	if (peers_allowed(&peer))
+		return conn_open(fd, acceptor->is_unix);
+	close(fd);
+	return 0;
+}
+
+static void acceptor_ready(struct watch *watch, unsigned events)
+{
+	const struct acceptor *acceptor =
+		LOOP_OWNER(watch, struct acceptor, watch);
 	int i;
 
 	(void)events;
 	for (i = 0; i < ACCEPT_BATCH; i++) {
-		struct endpoint peer = {.length = sizeof(peer.name)};
-		int fd = accept4(watch->fd, (struct sockaddr *)&peer.name,
-				 &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-		if (fd >= 0 && !peers_allowed(&peer))
-			close(fd);
-		else if (fd >= 0 ? conn_open(fd, door->is_unix) < 0
-				 : is_shortage(errno)) {
-			rest_a_while(errno);
-			return;
-		} else if (fd < 0 && errno == EAGAIN) {
+		if (accept_one(acceptor) == 0)
+			continue;
+		if (is_shortage(errno)) {
+			pause_accepting(errno);
 			return;
 		}
+		if (errno == EAGAIN)
+			return;
 	}
 }
 
-static void close_doors(void)
+static void stop_accepting(void)
 {
 	int i;
 
-	for (i = 0; i < door_count; i++) {
+	for (i = 0; i < acceptor_count; i++) {
 		/* Of workers the parent removes it. */
 		if (set.workers == 1)
 			listen_remove(&listened[i]);
-		loop_shut(&doors[i].watch);
+		loop_shut(&acceptors[i].watch);
 	}
-	timer_stop(&rest);
+	timer_stop(&pause_timer);
 }
 
 static void stop_now(void)
@@ -173,12 +185,12 @@ static void time_is_over(struct timer *timer)
 	stop_now();
 }
 
-/* The last replies are on their way; a request that was never complete has
- * none. */
+/* The last replies are on their way, for which a second must do; a request that
+ * was never complete has none. */
 static void programs_are_killed(struct timer *timer)
 {
 	timer->expired = time_is_over;
-	timer_start(&rest_timers, timer);
+	timer_start(&pause_timers, timer);
 }
 
 static void grace_is_over(struct timer *timer)
@@ -198,7 +210,7 @@ static void stop(int number)
 	}
 	stopping = true;
 	notify("STOPPING=1");
-	close_doors();
+	stop_accepting();
 	conn_drain_all();
 	if (number != SIGUSR1)
 		timer_start(&grace_timers, &grace);
@@ -262,14 +274,14 @@ static int watch_all(struct listener *listeners, int count)
 	    loop_add(&bell, LOOP_IN) < 0)
 		return -1;
 	for (i = 0; i < count; i++) {
-		doors[i].watch.fd = listeners[i].fd;
-		doors[i].watch.ready = door_ready;
-		doors[i].is_unix =
+		acceptors[i].watch.fd = listeners[i].fd;
+		acceptors[i].watch.ready = acceptor_ready;
+		acceptors[i].is_unix =
 			listeners[i].endpoint.name.ss_family == AF_UNIX;
 	}
 	listened = listeners;
-	door_count = count;
-	return open_doors();
+	acceptor_count = count;
+	return start_accepting();
 }
 
 /* Tells the service manager how things are, while there is something new. */
@@ -298,10 +310,10 @@ static void raise_files(void)
 
 static void init_all(void)
 {
-	timers_init(&rest_timers, REST_MS);
+	timers_init(&pause_timers, PAUSE_MS);
 	timers_init(&grace_timers, set.grace_ms);
 	timers_init(&idle_timers, set.idle_ms);
-	rest.expired = rest_is_over;
+	pause_timer.expired = resume_accepting;
 	grace.expired = grace_is_over;
 	idle.expired = idle_is_over;
 	timers_init(&tell_timers, TELL_MS);
