@@ -35,6 +35,7 @@ struct head {
 					 it is; unused with SHOW_ALL */
 };
 
+/* hold is not touched: it needs no zeros. */
 void head_open(struct head *head, enum show show);
 
 /* Takes a piece of the answer; returns how many of out are to be printed.

@@ -57,6 +57,7 @@ const char *params_get(const struct params *params, const char *name);
 unsigned char *params_encode(const struct params *params, unsigned short role,
 			     size_t *length);
 
+/* Frees the list and its texts. May be called twice. */
 void params_free(struct params *params);
 
 #endif

@@ -14,6 +14,7 @@ struct patience {
 	int64_t end;   /* of all */
 };
 
+/* This moment. */
 int64_t patience_now(void);
 
 /* The moment ms from now; never if ms is 0. */

@@ -44,6 +44,7 @@ struct trace {
 void trace_open(struct trace *trace, char arrow,
 		const struct patience *patience, struct outcome *outcome);
 
+/* n bytes have been sent, or received. */
 void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * bulk: splice.
+ * bulk: splice(2), and what must be asked about a descriptor before it. It owns
+ * none; when it is worth while is its callers' business, but for the number.
  */
 #include "bulk.h"
 

@@ -1,5 +1,6 @@
 /*
- * opt: walks the command line by a table of options.
+ * opt: walks the command line by a table of options. What an option means, and
+ * which may stand together, it does not know.
  */
 #include "opt.h"
 

@@ -127,6 +127,7 @@ void record_end_request(unsigned char out[16], uint16_t id, uint32_t app_status,
 void record_begin_request(unsigned char out[16], uint16_t id, uint16_t role,
 			  uint8_t flags);
 
+/* Numbers as they stand on the wire: the highest byte first. */
 uint16_t record_u16(const unsigned char bytes[2]);
 uint32_t record_u32(const unsigned char bytes[4]);
 

@@ -27,7 +27,8 @@ struct env {
 	char **list; /* made by env_list */
 };
 
-/* Takes bytes of the FCGI_PARAMS stream. */
+/* Takes bytes of the FCGI_PARAMS stream. Zeroed is ready; what goes wrong is
+ * told by too_large and no_memory, and nothing of it is kept. */
 void env_params(struct env *env, const unsigned char *bytes, size_t length);
 
 /* Whether the stream so far ends between two pairs. */

@@ -1,5 +1,6 @@
 /*
- * errors: programs' stderr in the wrapper's log.
+ * errors: programs' stderr in the wrapper's log. A line that has not ended is
+ * all that is kept.
  */
 #include "errors.h"
 

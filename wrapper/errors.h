@@ -16,6 +16,8 @@ struct errors {
 	size_t used;
 };
 
+/* Takes n bytes of stderr; program and pid begin each line. Zeroed is ready.
+ * Without memory the bytes are lost, which a line says. */
 void errors_take(struct errors *errors, const char *program, pid_t pid,
 		 const unsigned char *bytes, size_t n);
 

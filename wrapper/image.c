@@ -1,5 +1,7 @@
 /*
- * image: #! lines and ELF headers.
+ * image: #! lines, as the kernel reads them, and ELF headers. It follows one
+ * file to what would be executed for it, and owns the words of that command
+ * line until it is asked again.
  */
 #include "image.h"
 

@@ -57,14 +57,16 @@ struct timers {
 int loop_open(void);
 
 /* Watches watch->fd for LOOP_IN, LOOP_OUT or both; LOOP_HALF and LOOP_GONE are
- * always told. Returns 0, or -1 and errno. */
+ * always told. The watch must stay where it is until loop_remove or loop_shut.
+ * Returns 0, or -1 and errno. */
 int loop_add(struct watch *watch, unsigned want);
 
 /* The same for a listening socket that several processes share: told again and
  * again while connections wait, and to few processes at a time. */
 int loop_add_shared(struct watch *watch);
 
-/* Changes what is watched for and tells at once what is ready already. */
+/* Changes what is watched for, and who watches, and tells at once what is ready
+ * already. Returns 0, or -1 and errno. */
 int loop_change(struct watch *watch, unsigned want);
 
 /* Stops watching without closing. */
@@ -80,11 +82,13 @@ void loop_soon(struct task *task);
 void loop_cancel(struct task *task);
 
 /* Makes a list of timers that run for ms. The list lives as long as the
- * process. */
+ * process, and is made once. */
 void timers_init(struct timers *timers, long ms);
 
 /* Starts a timer, or starts it anew. timer->expired is called once. */
 void timer_start(struct timers *timers, struct timer *timer);
+
+/* May be called of one that does not run. */
 void timer_stop(struct timer *timer);
 
 /* Frees memory after the turn, when no event can mean it any more. The first

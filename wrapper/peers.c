@@ -1,5 +1,6 @@
 /*
- * peers: the list of web servers.
+ * peers: the list of web servers, read once. It judges an address and closes
+ * nothing.
  */
 #include "peers.h"
 

@@ -1,5 +1,6 @@
 /*
- * reply: first lines and error pages.
+ * reply: first lines and error pages. It is given bytes and judges them; where
+ * they come from and what follows is answer's and request's business.
  */
 #include "reply.h"
 

@@ -1,5 +1,6 @@
 /*
- * spool: a body on the disk.
+ * spool: a body on the disk. Bytes are appended at the end and sent from the
+ * beginning without passing through us (sendfile).
  */
 #include "spool.h"
 

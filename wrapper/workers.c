@@ -1,5 +1,6 @@
 /*
- * workers: the parent of several serve().
+ * workers: the parent of several serve(). It waits for signals alone and opens
+ * no loop: what a worker has broken must not be able to break this.
  */
 #include "workers.h"
 
