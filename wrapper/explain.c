@@ -38,8 +38,8 @@ static int explain_script(struct program *program, int error)
 		close(fd);
 	line[length > 0 ? length : 0] = '\0';
 	if (strncmp(line, "#!", 2) != 0)
-		return program_refuse(program, 500, program->path,
-				      explain_binary(line, error));
+		return refusal(program->why, 500, program->path,
+			       explain_binary(line, error));
 	line[strcspn(line, "\n")] = '\0';
 	if (strchr(line, '\r'))
 		what = "the #! line ends in a carriage return; "
@@ -50,7 +50,7 @@ static int explain_script(struct program *program, int error)
 		what = "its interpreter is missing";
 	line[strcspn(line, "\r")] = '\0';
 	text_format(reason, sizeof(reason), "%.150s: %.100s", line, what);
-	return program_refuse(program, 500, program->path, reason);
+	return refusal(program->why, 500, program->path, reason);
 }
 
 static int explain_access(struct program *program)
@@ -59,10 +59,10 @@ static int explain_access(struct program *program)
 
 	if (fstatat(program->folder, program->local, &st, 0) == 0 &&
 	    !(st.st_mode & 0111))
-		return program_refuse(program, 403, program->path,
-				      "not executable (chmod +x)");
+		return refusal(program->why, 403, program->path,
+			       "not executable (chmod +x)");
 	if (faccessat(program->folder, program->local, X_OK, AT_EACCESS) < 0)
-		return program_refuse_us(program, program->path, "execute it");
+		return refusal_us(program->why, program->path, "execute it");
 	return explain_script(program, EACCES);
 }
 
@@ -70,29 +70,28 @@ static int explain_exec(struct program *program, int error)
 {
 	errno = error;
 	if (program->words[1] && error != E2BIG)
-		return program_refuse_errno(program, program->exec);
+		return refusal_errno(program->why, program->exec);
 	switch (error) {
 	case EACCES:
 	case EPERM:
 		return explain_access(program);
 	case E2BIG:
-		return program_refuse(
-			program, 431, program->path,
-			"the request's variables are too large for the "
-			"system (execve: E2BIG)");
+		return refusal(program->why, 431, program->path,
+			       "the request's variables are too large for the "
+			       "system (execve: E2BIG)");
 	case ENOENT:
 	case ENOEXEC:
 	case ELIBBAD:
 	case EINVAL:
 		if (faccessat(program->folder, program->local, F_OK, 0) < 0)
-			return program_refuse(program, 404, program->path,
-					      "it has just gone");
+			return refusal(program->why, 404, program->path,
+				       "it has just gone");
 		return explain_script(program, error);
 	case ETXTBSY:
-		return program_refuse(program, 500, program->path,
-				      "somebody has it open for writing");
+		return refusal(program->why, 500, program->path,
+			       "somebody has it open for writing");
 	default:
-		return program_refuse_errno(program, program->path);
+		return refusal_errno(program->why, program->path);
 	}
 }
 
@@ -111,9 +110,8 @@ int explain_start(struct program *program, const struct spawn *spawn)
 		return explain_exec(program, spawn->error);
 	text_format(reason, sizeof(reason), "%s: %s", doing[spawn->step],
 		    strerror(spawn->error));
-	return program_refuse(program,
-			      spawn->step == SPAWN_FORK
-				      ? 503
-				      : program_status_of(spawn->error),
-			      program->path, reason);
+	return refusal(program->why,
+		       spawn->step == SPAWN_FORK ? 503
+						 : refusal_status(spawn->error),
+		       program->path, reason);
 }

@@ -4,13 +4,12 @@
 #include <sys/types.h>
 
 #include "env.h"
+#include "refusal.h"
 
 /*
  * Which program serves a request (RFC 3875 §4.1.5 to §4.1.13): finds it, puts
  * the variables right that tell where it is, and says why if it may not run.
  */
-
-#define PROGRAM_WHY_MAX 512
 
 struct program {
 	char *path;	  /* of the program or script, resolved; owned */
@@ -21,7 +20,7 @@ struct program {
 	uid_t uid;  /* of its file */
 	gid_t gid;
 	char *local; /* ./NAME: its name seen from its folder; owned */
-	char why[PROGRAM_WHY_MAX]; /* why it does not run, in one line */
+	char why[REFUSAL_MAX]; /* why it does not run, in one line */
 };
 
 /*
@@ -32,22 +31,6 @@ int program_find(struct program *program, struct env *env);
 
 /* The same for a path that is known to be one, resolved. */
 int program_named(struct program *program, const char *path);
-
-/* Fills why with the path and the reason, and returns the status. */
-int program_refuse(struct program *program, int status, const char *path,
-		   const char *reason);
-
-/* The same by errno. */
-int program_refuse_errno(struct program *program, const char *path);
-
-/* The same, 403, where it is the wrapper's permission that is missing: the
- * reason names its user, who may not do what. */
-int program_refuse_us(struct program *program, const char *path,
-		      const char *what);
-
-/* The HTTP status of an errno: 503 for what is scarce, which may be there a
- * moment later, or 500. */
-int program_status_of(int error);
 
 /* May be called twice, and on a struct that is zeroed but for folder = -1. */
 void program_free(struct program *program);

@@ -157,7 +157,7 @@ static void say_status(char *text, size_t size, int wait_status)
 /* The program has died of a signal, or has printed nothing at all. */
 static void fail_by_status(struct request *request)
 {
-	char why[PROGRAM_WHY_MAX];
+	char why[REFUSAL_MAX];
 	char status[80];
 	bool silent = request->answer.bytes == 0;
 
@@ -172,7 +172,7 @@ static void fail_by_status(struct request *request)
 
 static void fail_by_head(struct request *request)
 {
-	char why[PROGRAM_WHY_MAX];
+	char why[REFUSAL_MAX];
 	size_t shown =
 		request->answer.head_have < 60 ? request->answer.head_have : 60;
 
@@ -219,7 +219,7 @@ static void settle_exited(struct request *request)
 /* Its stdout has ended, and the program works on. */
 static void settle_closed(struct request *request)
 {
-	char why[PROGRAM_WHY_MAX];
+	char why[REFUSAL_MAX];
 
 	if (!has_lingered(request))
 		return;
@@ -268,7 +268,7 @@ static void linger_is_over(struct timer *timer)
 static void end_by_limit(struct request *request, enum shared_killed kind,
 			 const char *limit, long ms)
 {
-	char why[PROGRAM_WHY_MAX];
+	char why[REFUSAL_MAX];
 
 	text_format(why, sizeof(why),
 		    "%.300s: ended: %s of %ld.%03ld s is over", who(request),
@@ -562,7 +562,7 @@ static bool is_full(int error)
 
 static void lose_body(struct request *request)
 {
-	char why[PROGRAM_WHY_MAX];
+	char why[REFUSAL_MAX];
 	int error = errno;
 
 	if (request->body.lost)
@@ -719,7 +719,7 @@ void request_abort(struct request *request)
 static void say_end(struct request *request, struct out *out)
 {
 	static const char begin[] = "cgi-fcgi: ";
-	char line[4 * PROGRAM_WHY_MAX + sizeof(begin)];
+	char line[4 * REFUSAL_MAX + sizeof(begin)];
 	char page[REPLY_PAGE_MAX];
 	struct answer *answer = &request->answer;
 
