@@ -1,7 +1,6 @@
 #ifndef HEAD_H
 #define HEAD_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "slice.h"

@@ -14,7 +14,6 @@
 #include "record.h"
 #include "text.h"
 #include "trace.h"
-#include "wish.h"
 
 #define QUESTION_MAX 128
 #define LINES_MAX    4096 /* more is not what was asked */

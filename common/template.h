@@ -1,8 +1,6 @@
 #ifndef TEMPLATE_H
 #define TEMPLATE_H
 
-#include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

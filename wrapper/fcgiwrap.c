@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "listen.h"
+#include "addr.h"
 #include "opt.h"
 #include "options.h"
 #include "settings.h"

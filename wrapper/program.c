@@ -7,7 +7,6 @@
  */
 #include "program.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>

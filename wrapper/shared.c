@@ -3,7 +3,6 @@
  */
 #include "shared.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/eventfd.h>

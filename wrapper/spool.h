@@ -1,7 +1,6 @@
 #ifndef SPOOL_H
 #define SPOOL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 

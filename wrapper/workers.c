@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -18,7 +17,6 @@
 #include "loop.h"
 #include "notify.h"
 #include "serve.h"
-#include "settings.h"
 #include "shared.h"
 #include "status.h"
 
