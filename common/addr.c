@@ -108,8 +108,7 @@ static void unix_endpoint(const struct addr *addr, struct endpoint *endpoint)
 	memset(&name, 0, sizeof(name));
 	name.sun_family = AF_UNIX;
 	if (addr->kind == ADDR_ABSTRACT) {
-		memcpy(name.sun_path + 1, addr->path,
-		       length < sizeof(name.sun_path) ? length : length - 1);
+		memcpy(name.sun_path + 1, addr->path, length);
 		endpoint->length = (socklen_t)(before + 1 + length);
 	} else {
 		memcpy(name.sun_path, addr->path, length + 1);

@@ -113,27 +113,37 @@ static bool take_content(struct record_reader *reader,
 	return true;
 }
 
+/* Collects a header. RECORD_PIECE: it is complete, its content is next. */
+static enum record_result take_header(struct record_reader *reader,
+				      const unsigned char **input,
+				      const unsigned char *end)
+{
+	bool whole = collect(reader->header, &reader->have, FCGI_HEADER_LEN,
+			     input, end);
+
+	if (reader->have > 0 && reader->header[0] != FCGI_VERSION_1)
+		return RECORD_BAD;
+	if (!whole)
+		return RECORD_MORE;
+	reader->inside = true;
+	reader->begun = false;
+	reader->body_have = 0;
+	reader->content = record_u16(reader->header + 4);
+	reader->padding = reader->header[6];
+	return RECORD_PIECE;
+}
+
 enum record_result record_next(struct record_reader *reader,
 			       const unsigned char **input,
 			       const unsigned char *end, struct record *record)
 {
+	enum record_result result = RECORD_PIECE;
+
 	for (;;) {
-		if (!reader->inside) {
-			if (!collect(reader->header, &reader->have,
-				     FCGI_HEADER_LEN, input, end))
-				return reader->have > 0 &&
-						       reader->header[0] !=
-							       FCGI_VERSION_1
-					       ? RECORD_BAD
-					       : RECORD_MORE;
-			if (reader->header[0] != FCGI_VERSION_1)
-				return RECORD_BAD;
-			reader->inside = true;
-			reader->begun = false;
-			reader->body_have = 0;
-			reader->content = record_u16(reader->header + 4);
-			reader->padding = reader->header[6];
-		}
+		if (!reader->inside)
+			result = take_header(reader, input, end);
+		if (result != RECORD_PIECE)
+			return result;
 		if (take_content(reader, input, end, record))
 			return RECORD_PIECE;
 		if (!reader->begun || reader->content > 0 ||

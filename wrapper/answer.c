@@ -121,11 +121,17 @@ static void move_errors(struct answer *answer, struct out *out, uint16_t id)
 	}
 }
 
+/* Whether the header is to go on when it is whole (answer_hold_head). */
+static bool holds_head(const struct answer *answer)
+{
+	return answer->head != answer->first;
+}
+
 /* Whether what has come of the header is to wait for the rest. */
 static bool waits_for_rest(const struct answer *answer,
 			   const unsigned char *content, size_t n)
 {
-	return answer->head != answer->first && answer->out.pipe.fd >= 0 &&
+	return holds_head(answer) && answer->out.pipe.fd >= 0 &&
 	       n < ANSWER_HEAD_MAX && !reply_is_whole(content, n);
 }
 
@@ -133,8 +139,8 @@ static bool waits_for_rest(const struct answer *answer,
  * bytes may go on. */
 static size_t judge(struct answer *answer, unsigned char *content, size_t n)
 {
-	bool held = answer->head != answer->first;
-	size_t room = held ? ANSWER_HEAD_MAX : sizeof(answer->first);
+	size_t room =
+		holds_head(answer) ? ANSWER_HEAD_MAX : sizeof(answer->first);
 	size_t kept = n < room ? n : room;
 	enum reply_head head = reply_judge(content, n);
 	bool known = head == REPLY_FIELD || head == REPLY_STATUS;
@@ -240,7 +246,7 @@ void answer_close(struct answer *answer)
 	errors_close(&answer->errors, answer->program, answer->pid);
 	loop_shut(&answer->out.pipe);
 	loop_shut(&answer->err.pipe);
-	if (answer->head != answer->first)
+	if (holds_head(answer))
 		free(answer->head);
 	answer->head = answer->first;
 }
