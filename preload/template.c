@@ -46,9 +46,8 @@ typedef int start_function(main_function *real, int argc, char **argv,
 
 start_function __libc_start_main;
 
-#define FIRST_FD                                                               \
-	100 /* out of the way of programs that count on low numbers            \
-	     */
+/* Out of the way of programs that count on low numbers. */
+#define FIRST_FD 100
 #define WATCHED                                                                \
 	(IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF)
 

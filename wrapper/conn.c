@@ -44,32 +44,38 @@ struct conn {
 	struct watch socket;
 	struct task task;
 	struct timer timer; /* STALL_MS or LINGER_MS */
-	struct record_reader reader;
-	struct values values;
-	struct out out;
 	struct active active;
-	struct request *stuck; /* its program does not take its body */
-	unsigned char *input;  /* read, but not yet taken; owned */
-	size_t input_used;
-	size_t input_size;
-	int64_t taken_ms; /* when the server was last seen to take bytes */
-	int untaken;	  /* how many were in the socket then (-timeout) */
 	bool is_unix;
-	bool busy;	  /* in conn_run */
 	bool used;	  /* has had a request */
-	bool watched;	  /* the socket is in the event loop */
-	bool watches_out; /* for LOOP_OUT, too: once the socket was full */
-	bool readable;	  /* there is, or may be, something to read */
-	bool bulk;	  /* what it sends fills the reads */
-	bool hung_up;	  /* the server has ended its side */
-	bool at_end;	  /* and all it sent has been read */
-	bool gone;	  /* nobody is there any more, or it broke the rules */
 	bool keep;	  /* FCGI_KEEP_CONN */
 	bool multiplexed; /* has had two requests at once */
-	bool last_reply;  /* close after the requests that there are */
-	bool lingers;	  /* all is said; what still comes is dropped */
-	bool unsaid;	  /* an answer to the server itself does not fit */
-	bool unread;	  /* records of requests that are over may come */
+
+	/* What comes. */
+	bool watched;  /* the socket is in the event loop */
+	bool readable; /* there is, or may be, something to read */
+	bool bulk;     /* what the server sends fills the reads */
+	bool unsaid;   /* an answer to the server itself does not fit */
+	struct record_reader reader;
+	struct values values;
+	struct request *stuck; /* its program does not take its body */
+	unsigned char *input;  /* read, but not yet taken; owned */
+	uint32_t input_used;   /* at most READ_SIZE, as is the next */
+	uint32_t input_size;
+
+	/* What goes. */
+	struct out out;
+	int64_t taken_ms; /* when the server was last seen to take bytes */
+	int untaken;	  /* how many were in the socket then (-timeout) */
+	bool watches_out; /* for LOOP_OUT, too: once the socket was full */
+	bool busy;	  /* in conn_run, which takes the turns that it gives */
+
+	/* Its end. */
+	bool last_reply; /* it is closed after the requests that there are */
+	bool hung_up;	 /* the server has ended its side */
+	bool at_end;	 /* and all it sent has been read */
+	bool unread;	 /* records of requests that are over may come */
+	bool lingers;	 /* all is said; what still comes is dropped */
+	bool gone;	 /* nobody is there any more, or it broke the rules */
 };
 
 static struct conn *all;
@@ -391,7 +397,7 @@ static void keep_input(struct conn *conn, const unsigned char *bytes, size_t n)
 	}
 	memcpy(conn->input, bytes, n);
 	conn->input_used = 0;
-	conn->input_size = n;
+	conn->input_size = (uint32_t)n;
 }
 
 /* Takes what was kept; returns whether all of it is gone. A record that was
@@ -402,8 +408,9 @@ static bool take_kept(struct conn *conn)
 		parse(conn, scratch, 0);
 		return true;
 	}
-	conn->input_used += parse(conn, conn->input + conn->input_used,
-				  conn->input_size - conn->input_used);
+	conn->input_used +=
+		(uint32_t)parse(conn, conn->input + conn->input_used,
+				conn->input_size - conn->input_used);
 	if (conn->input_used < conn->input_size)
 		return false;
 	free(conn->input);
