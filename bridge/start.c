@@ -166,14 +166,20 @@ static int open_sockets(struct copies *copies, const struct addr *addr,
 	char why[LISTEN_WHY_MAX];
 	int count = listen_open(addr, &wish.socket, copies->listeners, why);
 
-	if (count < 0 || make_blocking(copies->listeners, count) < 0) {
+	if (count < 0) {
 		bool taken = errno == EADDRINUSE;
 
 		outcome_fail(outcome, OUTCOME_CANNOT_CONNECT, "start: %s", why);
 		return taken ? START_TAKEN : START_FAILED;
 	}
 	copies->sockets = count;
-	return 0;
+	if (make_blocking(copies->listeners, count) == 0)
+		return 0;
+	outcome_fail(outcome, OUTCOME_CANNOT_CONNECT, "start: %s",
+		     strerror(errno));
+	end_copies(copies);
+	forget(copies);
+	return START_FAILED;
 }
 
 static int begin(struct copies *copies, const struct addr *addr,
