@@ -20,7 +20,8 @@
 #include "text.h"
 #include "wish.h"
 
-#define PAUSE_MS 20
+#define PAUSE_MS     20
+#define OPENING_ROOM 4096 /* most requests need no more */
 
 /* Connects, and starts the application if nobody listens. Another one of us
  * may be starting it at this moment: then its copies answer. */
@@ -65,6 +66,7 @@ static void ask(const struct addr *addr, struct params *params,
 {
 	struct source sources[SOURCES_MAX];
 	struct slice opening;
+	unsigned char room[OPENING_ROOM];
 	unsigned char *bytes;
 	int count = source_open(sources, params, patience, outcome);
 	int fd = -1;
@@ -73,24 +75,26 @@ static void ask(const struct addr *addr, struct params *params,
 		fd = reach(addr, patience, app, outcome);
 	if (fd < 0)
 		return;
-	bytes = params_encode(params, (unsigned short)wish.role,
-			      &opening.length);
+	bytes = params_encode(params, (unsigned short)wish.role, room,
+			      sizeof(room), &opening.length);
 	opening.bytes = bytes;
 	forward(fd, opening, sources, count, patience, outcome);
 	close(fd);
-	free(bytes);
+	if (bytes != room)
+		free(bytes);
 }
 
 static void request(const struct addr *addr, struct patience *patience,
 		    pid_t *app, struct outcome *outcome)
 {
-	struct params params = {.list = NULL};
+	struct params params;
 
 	/* Somebody at a terminal, who will see little or nothing. */
 	if (!wish.url && !wish.cgi && !wish.env.count &&
 	    !getenv("REQUEST_METHOD") && isatty(STDOUT_FILENO))
 		note("%s: no request in the environment: -url PATH makes one",
 		     wish.name);
+	params_open(&params);
 	ask_fill(&params);
 	ask(addr, &params, patience, app, outcome);
 	params_free(&params);
@@ -168,7 +172,7 @@ int bridge_main(int argc, char **argv)
 	if (wish.connect)
 		addr_parse(&addr, wish.connect);
 	patience.idle_ms = wish.timeout_ms;
-	patience.moved = patience_now();
+	patience_moved(&patience);
 	patience.end = patience_in(wish.max_time_ms);
 	if (wish.supervise)
 		start_supervise(&addr, &outcome);

@@ -50,11 +50,13 @@ struct session {
 	uint32_t app_status;
 	uint8_t protocol_status;
 
-	/* From here on nothing is touched before it is used. */
+	/* From here on nothing is touched before it is used, and what is seldom
+	 * used stands last: each page costs a start more than a record. */
 	struct head head;
-	struct trace received;
 	struct sending sending;
 	unsigned char block[BLOCK_MAX];
+	unsigned char hold[HEAD_MAX];
+	struct trace received;
 };
 
 static void fail(struct session *session, enum outcome_status status,
@@ -388,7 +390,7 @@ void forward(int fd, struct slice opening, struct source *sources, int count,
 	session.err.fd = STDERR_FILENO;
 	session.can_pass = sink_is_pipe(&session.out) && !wish.trace &&
 			   wish.show != SHOW_HEAD;
-	head_open(&session.head, wish.show);
+	head_open(&session.head, wish.show, session.hold);
 	sending_open(&session.sending, fd, opening, sources, count, patience,
 		     outcome);
 	trace_open(&session.received, '<', patience, outcome);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-void head_open(struct head *head, enum show show)
+void head_open(struct head *head, enum show show, unsigned char *hold)
 {
+	head->hold = hold;
 	head->show = show;
 	head->state = HEAD_LINES;
 	head->status = 200;

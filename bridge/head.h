@@ -30,12 +30,12 @@ struct head {
 	/* The beginning of that line. The wrapper, too, looks for the end of a
 	 * first name in 256 bytes. */
 	char line[257];
-	unsigned char hold[HEAD_MAX]; /* kept back until it is known what
-					 it is; unused with SHOW_ALL */
+	/* HEAD_MAX bytes of the caller's: what is kept back until it is known
+	 * what it is; not touched with SHOW_ALL. */
+	unsigned char *hold;
 };
 
-/* hold is not touched: it needs no zeros. */
-void head_open(struct head *head, enum show show);
+void head_open(struct head *head, enum show show, unsigned char *hold);
 
 /* Takes a piece of the answer; returns how many of out are to be printed.
  * They point into the piece and into head, valid until the next call. */

@@ -53,14 +53,24 @@ static const char *set_role(void *settings, const char *value)
 	return NULL;
 }
 
-/* There is room for as many as the command line has words. */
+/* From the first on there is room for as many as the command line has words. */
+static void add_word(const struct wish *w, struct words *words,
+		     const char *word)
+{
+	if (!words->list)
+		words->list = calloc(w->words, sizeof(*words->list));
+	if (!words->list)
+		die(OUTCOME_NO_MEMORY, "no memory");
+	words->list[words->count++] = word;
+}
+
 static const char *set_env(void *settings, const char *value)
 {
 	struct wish *w = settings;
 
 	if (value[0] == '\0' || value[0] == '=')
 		return "a variable needs a name";
-	w->env.list[w->env.count++] = value;
+	add_word(w, &w->env, value);
 	return NULL;
 }
 
@@ -70,7 +80,7 @@ static const char *set_header(void *settings, const char *value)
 
 	if (strpbrk(value, "\r\n"))
 		return "a header is one line";
-	w->header.list[w->header.count++] = value;
+	add_word(w, &w->header, value);
 	return NULL;
 }
 
@@ -213,10 +223,7 @@ void bridge_read_words(int argc, char **argv)
 	int i;
 
 	set_defaults();
-	wish.env.list = calloc((size_t)argc, sizeof(*wish.env.list));
-	wish.header.list = calloc((size_t)argc, sizeof(*wish.header.list));
-	if (!wish.env.list || !wish.header.list)
-		die(OUTCOME_NO_MEMORY, "no memory");
+	wish.words = (size_t)argc;
 	wish.show = SHOW_ALL;
 	for (i = 1; i < argc; i++) {
 		const struct opt *opt = opt_find(bridge_options, argv[i]);

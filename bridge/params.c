@@ -18,18 +18,34 @@
  * that it ends and the one that it begins. */
 #define PAIR_OVERHEAD (8 + 2 * FCGI_HEADER_LEN)
 
+void params_open(struct params *params)
+{
+	params->list = params->first;
+	params->count = 0;
+	params->room = PARAMS_FIRST;
+	params->texts = NULL;
+}
+
+static void grow(struct params *params)
+{
+	bool first = params->list == params->first;
+
+	params->room *= 2;
+	params->list = realloc(first ? NULL : params->list,
+			       params->room * sizeof(*params->list));
+	if (!params->list)
+		die(OUTCOME_NO_MEMORY, "no memory");
+	if (first)
+		memcpy(params->list, params->first, sizeof(params->first));
+}
+
 void params_add(struct params *params, const char *name, size_t name_length,
 		const char *value)
 {
 	struct param *param;
 
-	if (params->count == params->room) {
-		params->room = params->room ? params->room * 2 : 64;
-		params->list = realloc(params->list,
-				       params->room * sizeof(*params->list));
-		if (!params->list)
-			die(OUTCOME_NO_MEMORY, "no memory");
-	}
+	if (params->count == params->room)
+		grow(params);
 	param = &params->list[params->count++];
 	param->name = name;
 	param->name_length = name_length;
@@ -61,8 +77,9 @@ void params_free(struct params *params)
 		free(params->texts);
 		params->texts = next;
 	}
-	free(params->list);
-	params->list = NULL;
+	if (params->list != params->first)
+		free(params->list);
+	params_open(params);
 }
 
 static bool is_named(const struct param *param, const char *name, size_t length)
@@ -193,12 +210,13 @@ static size_t bound(const struct params *params)
 }
 
 unsigned char *params_encode(const struct params *params, unsigned short role,
-			     size_t *length)
+			     unsigned char *room, size_t size, size_t *length)
 {
 	struct writer writer = {.used = 16};
+	size_t most = bound(params);
 	size_t i;
 
-	writer.bytes = malloc(bound(params));
+	writer.bytes = most <= size ? room : malloc(most);
 	if (!writer.bytes)
 		die(OUTCOME_NO_MEMORY, "no memory");
 	record_begin_request(writer.bytes, PARAMS_REQUEST_ID, role, 0);

@@ -21,12 +21,18 @@ struct param {
 
 struct params_text;
 
+#define PARAMS_FIRST 64 /* need no memory of their own */
+
 struct params {
 	struct param *list;
 	size_t count;
 	size_t room;
 	struct params_text *texts;
+	struct param first[PARAMS_FIRST];
 };
+
+/* Makes an empty list, which must stay where it is. */
+void params_open(struct params *params);
 
 /* Appends a variable, whatever there is already. Ends the process if there is
  * no memory, as all of these do. */
@@ -52,10 +58,11 @@ const char *params_get(const struct params *params, const char *name);
 /*
  * Writes a FCGI_BEGIN_REQUEST record, the variables and the end of their
  * stream. A pair is never cut over two records unless it fits in none: php-fpm
- * parses each record by itself. Returns the bytes, which the caller frees.
+ * parses each record by itself. Returns the bytes: they are in room, which has
+ * size bytes, or in memory that the caller frees.
  */
 unsigned char *params_encode(const struct params *params, unsigned short role,
-			     size_t *length);
+			     unsigned char *room, size_t size, size_t *length);
 
 /* Frees the list and its texts. May be called twice. */
 void params_free(struct params *params);

@@ -153,7 +153,7 @@ void sending_open(struct sending *sending, int fd, struct slice opening,
 		  struct source *sources, int count, struct patience *patience,
 		  struct outcome *outcome)
 {
-	memset(sending, 0, offsetof(struct sending, trace));
+	memset(sending, 0, offsetof(struct sending, record));
 	sending->fd = fd;
 	sending->patience = patience;
 	sending->outcome = outcome;

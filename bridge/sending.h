@@ -26,9 +26,9 @@ struct sending {
 	int error;	       /* errno: nothing more can be sent */
 
 	/* From here on nothing is touched before it is used. */
-	struct trace trace;
 	unsigned char
 		record[FCGI_HEADER_LEN + RECORD_CONTENT_MAX + FCGI_HEADER_LEN];
+	struct trace trace;
 };
 
 /* fd is a connected socket. All that is given lives as long as sending does. */

@@ -23,6 +23,8 @@ static enum sink_kind kind_of(int fd)
 
 	if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))
 		return SINK_PLAIN;
+	if (S_ISFIFO(st.st_mode))
+		return SINK_PIPE;
 	return S_ISSOCK(st.st_mode) ? SINK_SOCKET : SINK_NOWAIT;
 }
 
@@ -56,15 +58,21 @@ static ssize_t write_careful(int fd, const void *bytes, size_t n)
 	return write(fd, bytes, n < CAREFUL_MAX ? n : CAREFUL_MAX);
 }
 
+static void look_once(struct sink *sink)
+{
+	if (sink->kind == SINK_UNKNOWN)
+		sink->kind = kind_of(sink->fd);
+}
+
 ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
 {
 	ssize_t written;
 
-	if (sink->kind == SINK_UNKNOWN)
-		sink->kind = kind_of(sink->fd);
+	look_once(sink);
 	switch (sink->kind) {
 	case SINK_SOCKET:
 		return send(sink->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	case SINK_PIPE:
 	case SINK_NOWAIT:
 		written = write_nowait(sink->fd, bytes, n);
 		if (written >= 0 || !cannot_nowait(errno))
@@ -100,9 +108,8 @@ int sink_write_all(struct sink *sink, const char *text, size_t length,
 	return 0;
 }
 
-bool sink_is_pipe(const struct sink *sink)
+bool sink_is_pipe(struct sink *sink)
 {
-	struct stat st;
-
-	return fstat(sink->fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	look_once(sink);
+	return sink->kind == SINK_PIPE;
 }

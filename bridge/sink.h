@@ -17,7 +17,8 @@ enum sink_kind {
 	SINK_UNKNOWN, /* not written to yet */
 	SINK_SOCKET,
 	SINK_PLAIN,   /* a file: write(2) does not wait */
-	SINK_NOWAIT,  /* pwritev2(2) is asked not to wait */
+	SINK_PIPE,    /* pwritev2(2) is asked not to wait */
+	SINK_NOWAIT,  /* a terminal, say: the same */
 	SINK_CAREFUL, /* little at a time, and only when poll(2) says so */
 };
 
@@ -35,6 +36,6 @@ int sink_write_all(struct sink *sink, const char *text, size_t length,
 		   const struct patience *patience);
 
 /* Whether it is one end of a pipe. */
-bool sink_is_pipe(const struct sink *sink);
+bool sink_is_pipe(struct sink *sink);
 
 #endif

@@ -191,7 +191,6 @@ static void take_piece(struct trace *trace, const struct record *record)
 void trace_open(struct trace *trace, char arrow,
 		const struct patience *patience, struct outcome *outcome)
 {
-	trace->arrow = 0;
 	if (!wish.trace)
 		return;
 	memset(trace, 0, sizeof(*trace));
@@ -208,7 +207,7 @@ void trace_bytes(struct trace *trace, const unsigned char *bytes, size_t n)
 	struct record record;
 	enum record_result result;
 
-	if (!trace->arrow)
+	if (!wish.trace || !trace->arrow)
 		return;
 	while ((result = record_next(&trace->records, &at, end, &record)) ==
 	       RECORD_PIECE)

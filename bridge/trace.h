@@ -40,7 +40,8 @@ struct trace {
 	char lines[TRACE_LINES_MAX];
 };
 
-/* With -trace; without it nothing is printed. */
+/* With -trace; without it nothing is printed, and none of the struct, which is
+ * large, is touched. */
 void trace_open(struct trace *trace, char arrow,
 		const struct patience *patience, struct outcome *outcome);
 

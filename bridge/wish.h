@@ -19,11 +19,12 @@ enum show {
 };
 
 struct words {
-	const char **list;
+	const char **list; /* NULL: none */
 	size_t count;
 };
 
 struct wish {
+	size_t words;	     /* of the command line */
 	const char *connect; /* ADDR as it was given; NULL: none */
 	bool bind;
 	bool start;

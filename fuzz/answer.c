@@ -54,10 +54,11 @@ static struct seen look(enum show show, const unsigned char *bytes, size_t n,
 			uint32_t seed)
 {
 	static struct head head;
+	static unsigned char hold[HEAD_MAX];
 	struct seen seen = {.status = 0};
 	struct slice slices[2];
 
-	head_open(&head, show);
+	head_open(&head, show, hold);
 	while (n > 0) {
 		size_t size = piece(&seed, n);
 
