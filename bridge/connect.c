@@ -21,6 +21,7 @@
 
 #define PAUSE_FIRST_MS 10
 #define PAUSE_LAST_MS  200
+#define AT_ONCE	       (-1) /* instead of a moment */
 
 /* A socket that a listener's backlog has no room for cannot be polled: the
  * kernel is asked to wait instead, for so long. */
@@ -92,6 +93,15 @@ static bool is_own_end(int fd)
 	       here_size == there_size && memcmp(&here, &there, here_size) == 0;
 }
 
+static int connect_later(int fd, const struct endpoint *endpoint, int64_t until)
+{
+	if (errno == EINPROGRESS)
+		return connect_polling(fd, until);
+	if (errno == EAGAIN && endpoint->name.ss_family == AF_UNIX)
+		return connect_waiting(fd, endpoint, until);
+	return -1;
+}
+
 static int settle_tcp(int fd)
 {
 	int on = 1;
@@ -105,7 +115,8 @@ static int settle_tcp(int fd)
 	return 0;
 }
 
-/* One attempt at one address; -1 and errno: ETIME or EAGAIN if time is over. */
+/* One attempt at one address; -1 and errno: ETIME or EAGAIN if time is over or,
+ * AT_ONCE, would be needed. */
 static int connect_one(const struct endpoint *endpoint, int64_t until)
 {
 	int family = endpoint->name.ss_family;
@@ -117,10 +128,8 @@ static int connect_one(const struct endpoint *endpoint, int64_t until)
 		return -1;
 	result = connect(fd, (const struct sockaddr *)&endpoint->name,
 			 endpoint->length);
-	if (result < 0 && errno == EINPROGRESS)
-		result = connect_polling(fd, until);
-	else if (result < 0 && errno == EAGAIN && family == AF_UNIX)
-		result = connect_waiting(fd, endpoint, until);
+	if (result < 0 && until != AT_ONCE)
+		result = connect_later(fd, endpoint, until);
 	if (result == 0 && family != AF_UNIX)
 		result = settle_tcp(fd);
 	if (result == 0)
@@ -245,8 +254,22 @@ static bool may_retry(int error)
 	return error == ECONNREFUSED || error == ENOENT || error == EAGAIN;
 }
 
-int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
-		 int64_t end, struct outcome *outcome)
+/* A unix socket takes a connection at once, or it is to be found out why not.
+ * At once means without a clock: the first look at it costs as much as the
+ * connection. */
+static int connect_at_once(const struct addr *addr)
+{
+	struct endpoint list[ADDR_ENDPOINTS_MAX];
+	const char *why;
+
+	if ((addr->kind != ADDR_UNIX && addr->kind != ADDR_ABSTRACT) ||
+	    addr_resolve(addr, list, &why) == 0)
+		return -1;
+	return connect_one(&list[0], AT_ONCE);
+}
+
+static int connect_in_time(const struct addr *addr, long attempt_ms,
+			   long retry_ms, int64_t end, struct outcome *outcome)
 {
 	struct endpoint list[ADDR_ENDPOINTS_MAX];
 	int64_t until = patience_first(patience_in(attempt_ms), end);
@@ -269,4 +292,14 @@ int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
 		pause_for(&pause, retry);
 		until = patience_first(patience_in(attempt_ms), retry);
 	}
+}
+
+int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,
+		 int64_t end, struct outcome *outcome)
+{
+	int fd = connect_at_once(addr);
+
+	return fd >= 0 ? fd
+		       : connect_in_time(addr, attempt_ms, retry_ms, end,
+					 outcome);
 }
