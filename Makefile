@@ -43,7 +43,7 @@ $(BIN): $(OBJ)
 # Few segments: each costs every request's fork.
 $(TEMPLATE): preload/template.c common/template.h $(B)/flags
 	@mkdir -p $(@D)
-	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -Wl,-z,now $(LDSIZE) -o $@ $<
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -nostartfiles -Wl,-z,now $(LDSIZE) -o $@ $<
 	[ $(@D) -ef preload ] || cp $(PRELUDES) $(@D)
 
 $(B)/%.o: %.c $(B)/flags

@@ -52,6 +52,7 @@ start_function __libc_start_main;
 	(IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE | IN_MOVE_SELF | IN_DELETE_SELF)
 
 #define HANDLERS_MAX 64
+#define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
 
 extern char **environ;
 
@@ -245,7 +246,9 @@ static int announce(pid_t pid, int changes)
 	return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-/* --- The child */
+/* --- The child. Each page that it writes costs a page fault, and so does each
+ * 64 KiB of a library that it enters: it asks for no memory, writes to no
+ * variable and calls few functions. */
 
 static int open_files[FIRST_FD];
 static int open_count;
@@ -277,27 +280,54 @@ static void own_file(int fd)
 	close(own);
 }
 
-static void set_environment(char *text, size_t length)
+/* The list of a text's variables stands behind it. */
+static char **list_of(char *text, size_t length)
 {
+	size_t used = (size_t)(uintptr_t)text + length;
+	size_t gap = -used % sizeof(char *);
+	char **list = (char **)(void *)(text + length + gap);
 	size_t count = 0;
 	size_t i;
-	char **list;
 
-	for (i = 0; i < length; i += strlen(text + i) + 1)
-		count++;
-	list = malloc((count + 1) * sizeof(*list));
-	if (!list)
-		give_up("environment");
-	count = 0;
 	for (i = 0; i < length; i += strlen(text + i) + 1)
 		list[count++] = text + i;
 	list[count] = NULL;
-	/* Interpreters that have begun may free them one by one. */
-	for (i = 0; later && list[i]; i++)
-		list[i] = strdup(list[i]);
+	return list;
+}
+
+static void set_environment(char *text, size_t length)
+{
+	char **list = list_of(text, length);
+	size_t count = 0;
+
 	environ = list;
+	if (!later)
+		return;
 	cgi_fcgi_env = text;
 	cgi_fcgi_env_length = length;
+	while (list[count])
+		count++;
+	/* Interpreters that have begun may free all of it, one by one. */
+	environ = calloc(count + 1, sizeof(*environ));
+	if (!environ)
+		give_up("environment");
+	while (count-- > 0) {
+		environ[count] = strdup(list[count]);
+		if (!environ[count])
+			give_up("environment");
+	}
+}
+
+/* Room for a request and for the list of its variables, each of which has two
+ * bytes at least. Pages that nobody has touched cost a fork nothing. */
+static struct template_request *make_room(void)
+{
+	size_t list = (TEMPLATE_ENV_MAX / 2 + 2) * sizeof(char *);
+	struct template_request *request = malloc(sizeof(*request) + list);
+
+	if (!request)
+		give_up("memory");
+	return request;
 }
 
 /* Returns the length of what came and fills fds, or returns 0: it was meant
@@ -324,7 +354,7 @@ static size_t receive(struct template_request *request, int fds[TEMPLATE_FDS])
 	    control.header.cmsg_len != CMSG_LEN(TEMPLATE_FDS * sizeof(int)))
 		_exit(0);
 	memcpy(fds, CMSG_DATA(&control.header), TEMPLATE_FDS * sizeof(int));
-	if (request->pid == getpid())
+	if (request->pid == (pid_t)syscall(SYS_getpid))
 		return (size_t)n;
 	for (i = 0; i < TEMPLATE_FDS; i++)
 		close(fds[i]);
@@ -333,7 +363,7 @@ static size_t receive(struct template_request *request, int fds[TEMPLATE_FDS])
 
 static void enter_world(int fds[TEMPLATE_FDS])
 {
-	sigset_t none;
+	const sigset_t none = {{0}};
 	int i;
 
 	if (fchdir(fds[0]) < 0)
@@ -346,8 +376,7 @@ static void enter_world(int fds[TEMPLATE_FDS])
 	for (i = 0; i < open_count; i++)
 		own_file(open_files[i]);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS_SIZE);
 }
 
 static void take_request(struct template_request *request)
@@ -401,11 +430,8 @@ static void wait_for_child(int ended)
 void cgi_fcgi_wait(void)
 {
 	int changes = watch_files();
-	/* Pages that nobody has touched cost a fork nothing. */
-	struct template_request *request = malloc(sizeof(*request));
+	struct template_request *request = make_room();
 
-	if (!request)
-		give_up("memory");
 	refuse_threads();
 	refuse_many_handlers();
 	note_files();
