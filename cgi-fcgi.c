@@ -3,6 +3,7 @@
  * and nothing of what they do.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,9 +152,13 @@ int main(int argc, char **argv)
 		log_open("fcgiwrap");
 		return fcgiwrap_main(argc, argv);
 	}
-	/* From its first word on a CGI program owes a reply. */
-	if (getenv("GATEWAY_INTERFACE"))
+	/* From its first word on a CGI program owes a reply, also where nobody
+	 * reads its stderr. */
+	if (getenv("GATEWAY_INTERFACE")) {
+		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN},
+			  NULL);
 		log_before_end(bridge_last_words);
+	}
 	if (argc > 1 && (is_word(argv[1], "help") || is_word(argv[1], "h")))
 		return print_help();
 	if (argc > 1 && is_word(argv[1], "version"))

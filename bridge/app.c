@@ -25,47 +25,53 @@
 
 extern char **environ;
 
+static bool begins_with_any(const char *pair, const char *const *begins)
+{
+	while (*begins && strncmp(pair, *begins, strlen(*begins)) != 0)
+		begins++;
+	return *begins;
+}
+
 /* Whether a variable belongs to a request that a web server made of us. */
 static bool is_of_request(const char *pair)
 {
 	static const char *const begins[] = {
-		"AUTH_TYPE=",
-		"CONTENT_",
-		"CONTEXT_",
-		"DOCUMENT_",
-		"FCGI_",
-		"GATEWAY_",
-		"HTTPS=",
-		"HTTP_",
-		"PATH_INFO=",
-		"PATH_TRANS",
-		"QUERY_",
-		"REDIRECT_",
-		"REMOTE_",
-		"REQUEST_",
-		"SCRIPT_",
-		"SERVER_",
-		"SSL_",
-		"UNIQUE_ID=",
-		"AUTH_USER=",
-		"AUTH_PASSWORD=",
+		"AUTH_TYPE=",	  "CONTENT_",	"CONTEXT_",   "DOCUMENT_",
+		"FCGI_DATA_",	  "FCGI_ROLE=", "GATEWAY_",   "HTTPS=",
+		"HTTP_",	  "PATH_INFO=", "PATH_TRANS", "QUERY_",
+		"REDIRECT_",	  "REMOTE_",	"REQUEST_",   "SCRIPT_",
+		"SERVER_",	  "SSL_",	"UNIQUE_ID=", "AUTH_USER=",
+		"AUTH_PASSWORD=", NULL,
+	};
+
+	/* But OpenSSL's own. */
+	return begins_with_any(pair, begins) &&
+	       strncmp(pair, "SSL_CERT_", 9) != 0;
+}
+
+/* Whether it is about sockets that were given to us (sd_listen_fds(3)). */
+static bool is_of_activation(const char *pair)
+{
+	static const char *const begins[] = {
 		"LISTEN_PID=",
 		"LISTEN_FDS=",
 		"LISTEN_FDNAMES=",
+		NULL,
 	};
-	size_t i;
 
-	/* Its own, of FastCGI 1.0 §3.2. */
-	if (strncmp(pair, "FCGI_WEB_SERVER_ADDRS=", 22) == 0)
-		return false;
-	for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
-		if (strncmp(pair, begins[i], strlen(begins[i])) == 0)
-			return true;
-	return false;
+	return begins_with_any(pair, begins);
+}
+
+/* Whether there is a request in the environment at all: a name such as
+ * HTTP_PROXY means something else where there is none. */
+static bool is_in_request(void)
+{
+	return getenv("GATEWAY_INTERFACE") || getenv("REQUEST_METHOD");
 }
 
 static char **own_environment(void)
 {
+	bool request = is_in_request();
 	size_t count = 0;
 	size_t kept = 0;
 	char **list;
@@ -74,7 +80,8 @@ static char **own_environment(void)
 		count++;
 	list = malloc((count + 1) * sizeof(*list));
 	for (count = 0; list && environ[count]; count++)
-		if (!is_of_request(environ[count]))
+		if (!is_of_activation(environ[count]) &&
+		    !(request && is_of_request(environ[count])))
 			list[kept++] = environ[count];
 	if (list)
 		list[kept] = NULL;

@@ -140,23 +140,37 @@ static int connect_one(const struct endpoint *endpoint, int64_t until)
 	return -1;
 }
 
+/* This machine has no way to such an address, as one without IPv6 has none to
+ * half of a name's: what another address says tells more. */
+static bool is_no_way(int error)
+{
+	return error == EADDRNOTAVAIL || error == EAFNOSUPPORT ||
+	       error == ENETUNREACH;
+}
+
 /* Each address has its share of the time: one that swallows everything does
  * not use up what the next one needs. */
 static int connect_any(const struct endpoint *list, int count, int64_t until)
 {
-	int fd = -1;
+	int error = 0;
 	int i;
 
-	for (i = 0; i < count && fd < 0; i++) {
+	for (i = 0; i < count; i++) {
 		int left = patience_until(until);
+		int fd;
 
 		if (left == 0 && i > 0)
-			return -1;
+			break;
 		fd = connect_one(
 			&list[i],
 			left < 0 ? 0 : patience_now() + left / (count - i));
+		if (fd >= 0)
+			return fd;
+		if (error == 0 || !is_no_way(errno))
+			error = errno;
 	}
-	return fd;
+	errno = error;
+	return -1;
 }
 
 static bool is_socket_file(const struct addr *addr)

@@ -329,15 +329,19 @@ static void run(struct session *session)
 {
 	struct pollfd fds[AT_ALL];
 
+	sending_more(&session->sending);
 	/* A failure is the end, whoever has noted it. */
 	while (!session->over && !session->outcome->text[0]) {
 		int ready;
 
-		sending_more(&session->sending);
 		set_events(session, fds);
 		ready = poll(fds, AT_ALL, patience_left(session->patience));
 		if (ready > 0)
 			act(session, fds);
+		/* Before the clock is looked at: who was stopped meanwhile, and
+		 * goes on, can send. */
+		if (ready > 0 && !session->over)
+			sending_more(&session->sending);
 		if (ready == 0 ||
 		    (!session->over && patience_left(session->patience) == 0))
 			time_is_over(session);

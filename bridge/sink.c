@@ -5,12 +5,15 @@
 #include "sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "text.h"
 
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 8
@@ -58,10 +61,28 @@ static ssize_t write_careful(int fd, const void *bytes, size_t n)
 	return write(fd, bytes, n < CAREFUL_MAX ? n : CAREFUL_MAX);
 }
 
+/* A terminal that nobody reads takes less than it is given, and then write(2)
+ * waits for the rest without end: opened once more it has flags of its own. */
+static void open_terminal(struct sink *sink)
+{
+	char path[40];
+	int fd;
+
+	text_format(path, sizeof(path), "/proc/self/fd/%d", sink->fd);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	sink->fd = fd;
+	sink->kind = SINK_PLAIN;
+}
+
 static void look_once(struct sink *sink)
 {
-	if (sink->kind == SINK_UNKNOWN)
-		sink->kind = kind_of(sink->fd);
+	if (sink->kind != SINK_UNKNOWN)
+		return;
+	sink->kind = kind_of(sink->fd);
+	if (sink->kind == SINK_NOWAIT && isatty(sink->fd))
+		open_terminal(sink);
 }
 
 ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
@@ -89,10 +110,9 @@ ssize_t sink_write(struct sink *sink, const void *bytes, size_t n)
 int sink_write_all(struct sink *sink, const char *text, size_t length,
 		   const struct patience *patience)
 {
-	struct pollfd one = {.fd = sink->fd, .events = POLLOUT};
-
 	while (length > 0) {
 		ssize_t n = sink_write(sink, text, length);
+		struct pollfd one = {.fd = sink->fd, .events = POLLOUT};
 
 		if (n >= 0) {
 			text += n;

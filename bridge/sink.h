@@ -16,14 +16,14 @@
 enum sink_kind {
 	SINK_UNKNOWN, /* not written to yet */
 	SINK_SOCKET,
-	SINK_PLAIN,   /* a file: write(2) does not wait */
+	SINK_PLAIN,   /* a file, or flags of our own: write(2) does not wait */
 	SINK_PIPE,    /* pwritev2(2) is asked not to wait */
-	SINK_NOWAIT,  /* a terminal, say: the same */
+	SINK_NOWAIT,  /* a device, say: the same */
 	SINK_CAREFUL, /* little at a time, and only when poll(2) says so */
 };
 
 struct sink {
-	int fd; /* belongs to the caller */
+	int fd; /* belongs to the caller; a terminal is opened once more */
 	enum sink_kind kind;
 };
 

@@ -93,9 +93,11 @@ static int take_in(struct source *source, const struct patience *patience,
 	return 0;
 }
 
-/* Opens a file, or stdin for -, and finds out its length. */
-static int open_file(struct source *source, const char *path, struct stat *st,
-		     const struct patience *patience, struct outcome *outcome)
+/* Opens a file, or stdin for -, and finds out its length, unless that is given
+ * and what comes need not be waited for. */
+static int open_file(struct source *source, const char *path, bool given,
+		     struct stat *st, const struct patience *patience,
+		     struct outcome *outcome)
 {
 	off_t at = 0;
 
@@ -104,13 +106,16 @@ static int open_file(struct source *source, const char *path, struct stat *st,
 	if (strcmp(path, "-") == 0)
 		source->name = "stdin";
 	else
-		source->fd = open(path, O_RDONLY | O_CLOEXEC);
+		/* A pipe's name waits here for nobody who writes to it. */
+		source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (source->fd < 0 || fstat(source->fd, st) < 0)
 		return outcome_fail(outcome, OUTCOME_BODY, "%s: %s", path,
 				    strerror(errno));
 	if (S_ISDIR(st->st_mode))
 		return outcome_fail(outcome, OUTCOME_BODY, "%s: is a folder",
 				    path);
+	if (given)
+		return 0;
 	/* Files of /proc have a size of 0 and bytes all the same. */
 	if (!S_ISREG(st->st_mode) || st->st_size == 0)
 		return take_in(source, patience, outcome);
@@ -176,7 +181,8 @@ static int open_body(struct source *source, struct params *params,
 	source->fd = STDIN_FILENO;
 	source->name = "stdin";
 	if (wish.body) {
-		if (open_file(source, wish.body, &st, patience, outcome) < 0)
+		if (open_file(source, wish.body, given, &st, patience,
+			      outcome) < 0)
 			return -1;
 		if (!given)
 			set_number(params, "CONTENT_LENGTH", source->length,
@@ -206,7 +212,7 @@ static int open_data(struct source *source, struct params *params,
 	source->name = "-data";
 	if (!wish.data)
 		return 0;
-	if (open_file(source, wish.data, &st, patience, outcome) < 0)
+	if (open_file(source, wish.data, false, &st, patience, outcome) < 0)
 		return -1;
 	set_number(params, "FCGI_DATA_LENGTH", source->length, source->left);
 	set_number(params, "FCGI_DATA_LAST_MOD", source->date,

@@ -347,9 +347,9 @@ static int connect_first(struct copies *copies, const struct addr *addr,
 		struct addr own = *addr;
 		struct sockaddr_in in;
 
-		/* Port 0 was an invitation to choose one. */
-		if (addr->port == 0 && !copies->listeners[0].path[0] &&
-		    copies->listeners[0].endpoint.name.ss_family == AF_INET) {
+		/* Port 0 was an invitation to choose one; it stands in the same
+		 * place for IPv6. */
+		if (copies->listeners[0].endpoint.name.ss_family != AF_UNIX) {
 			memcpy(&in, &copies->listeners[0].endpoint.name,
 			       sizeof(in));
 			own.port = ntohs(in.sin_port);

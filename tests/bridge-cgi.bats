@@ -233,3 +233,20 @@ fails_as() {
 		-connect "$PWD/nothing" -url /
 	[ -z "$output" ]
 }
+
+@test "a page though nobody reads stderr: a mistake on the command line, too" {
+	cat >closed.py <<-'END'
+		import os, subprocess, sys
+		reader, writer = os.pipe()
+		os.close(reader)
+		sys.exit(subprocess.run(sys.argv[1:], stderr=writer).returncode)
+	END
+	GATEWAY_INTERFACE=CGI/1.1 run -2 python3 closed.py "$CGI_FCGI" \
+		-connect "$SOCK" -no-such-option
+	[[ $output == 'Status: 500 '* ]]
+	GATEWAY_INTERFACE=CGI/1.1 run -2 python3 closed.py "$CGI_FCGI" -f nothing
+	[[ $output == 'Status: 500 '* ]]
+	GATEWAY_INTERFACE=CGI/1.1 run -7 python3 closed.py "$CGI_FCGI" \
+		-connect "$SOCK"
+	[[ $output == 'Status: 502 '* ]]
+}

@@ -114,6 +114,79 @@ bounded() {
 	grep -q 'time is over: too many connections wait there' third.log
 }
 
+@test "stopped for longer than -timeout in the middle of a body, it goes on" {
+	bad params 'await go' stdin 'out A: b\n\nhello' end
+	head -c 3000000 /dev/zero >sent
+	start upload "$CGI_FCGI" -connect "$SOCK" -url / -body sent -timeout 1
+	wait_for saw 'FCGI_PARAMS 1 0'
+	sleep 0.2
+	kill -STOP "$PID"
+	wait_for grep -q '^State:.T' "/proc/$PID/status"
+	touch go
+	sleep 1.2
+	kill -CONT "$PID"
+	ended upload
+	[ "$STATUS" -eq 0 ]
+	[ "$(cat upload.log)" = hello ]
+}
+
+@test "-body and -data: a named pipe that nobody opens is 28, not for ever" {
+	app
+	mkfifo pipe
+	run -28 --separate-stderr bounded 5 url / -body pipe -timeout 0.3
+	told 'pipe: time is over: its end has not come'
+	run -28 --separate-stderr bounded 5 url / -env DO=echo -body pipe \
+		-max-time 0.3 -header 'Content-Length: 5'
+	run -28 --separate-stderr bounded 5 url / -role filter -data pipe \
+		-max-time 0.3
+	(sleep 0.3 && echo late >pipe) 3>&- &
+	run -0 bounded 5 url / -env DO=echo -body pipe
+	[ "$output" = late ]
+}
+
+@test "a terminal that nobody reads holds up to -timeout, not for ever" {
+	app
+	cat >stuck.py <<-'END'
+		import os, pty, subprocess, sys
+		master, slave = pty.openpty()
+		stdout = slave if sys.argv[1] == "1" else subprocess.DEVNULL
+		asked = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL,
+		                         stdout=stdout, stderr=slave)
+		try:
+		    sys.exit(asked.wait(8))
+		except subprocess.TimeoutExpired:
+		    asked.kill()
+		    sys.exit("it hangs")
+	END
+	run -28 python3 stuck.py 1 "$CGI_FCGI" -connect "$SOCK" \
+		-url '/?pour=3000000' -timeout 0.5 3>&-
+	run -28 python3 stuck.py 2 "$CGI_FCGI" -connect "$SOCK" \
+		-url '/?pour=30000000' -trace -max-time 1 3>&-
+}
+
+@test "a machine without IPv6: :PORT is refused, tried again and started like any" {
+	unshare -rn true || skip 'no namespace of the network'
+	cat >without <<-'END'
+		ip link set lo up
+		echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6
+		"$CGI_FCGI" -connect :9000 -url / 2>refused
+		echo $?
+		{ sleep 0.5; exec "$CGI_FCGI" -listen :9000 "$CGI/hello"; } 2>/dev/null &
+		"$CGI_FCGI" -connect :9000 -url / -retry 5
+		echo $?
+		kill $!
+		wait
+		"$CGI_FCGI" -connect :9001 -url '/?x' "$APP"
+		echo $?
+		"$CGI_FCGI" -connect :9001 -url '/?pid' >pid && kill "$(cat pid)"
+	END
+	APP=$APP run -0 unshare -rn bash without 3>&-
+	[ "$(cat refused)" = 'cgi-fcgi: :9000: connect: refused: nobody listens there' ]
+	[ "${lines[0]}" = 7 ]
+	[[ $output == *hello*0*'hello x'* ]]
+	[ "${lines[-1]}" = 0 ]
+}
+
 @test "accepts and stays silent: 28 after -timeout, or after -max-time" {
 	bad hang
 	run -28 --separate-stderr bounded 5 url / -timeout 0.3

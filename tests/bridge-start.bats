@@ -153,11 +153,13 @@ starting() {
 		HTTP_PROXY=evil CONTENT_TYPE=text/x REMOTE_ADDR=1.2.3.4 \
 		SCRIPT_NAME=/x HTTPS=on SERVER_NAME=s REQUEST_METHOD=GET \
 		PATH_INFO=/p PATH="$PATH" LANG=C.UTF-8 PERL5LIB=/lib/mine \
-		FCGI_WEB_SERVER_ADDRS=127.0.0.1 \
+		FCGI_WEB_SERVER_ADDRS=127.0.0.1 SSL_CLIENT_CERT=theirs \
+		SSL_CERT_FILE=/etc/mine SSL_CERT_DIR=/etc/mine \
 		"$CGI_FCGI" -connect "$SOCK" "$APP" 3>&-
 	tr '\0' '\n' <"/proc/$(copy_pids)/environ" | sort >got
 	printf '%s\n' FCGI_WEB_SERVER_ADDRS=127.0.0.1 LANG=C.UTF-8 \
-		"PATH=$PATH" PERL5LIB=/lib/mine >want
+		"PATH=$PATH" PERL5LIB=/lib/mine SSL_CERT_DIR=/etc/mine \
+		SSL_CERT_FILE=/etc/mine >want
 	bare || grep -xFf want got >less
 	bare || mv less got
 	diff want got
@@ -406,6 +408,9 @@ starting() {
 }
 
 @test "-once over TCP asks at a port of the system's choice" {
-	run -0 starting -once -connect 127.0.0.1:0 -url '/?x' "$APP"
-	[ "$output" = 'hello x' ]
+	local address
+	for address in 127.0.0.1:0 '[::1]:0' :0; do
+		run -0 starting -once -connect "$address" -url '/?x' "$APP"
+		[ "$output" = 'hello x' ]
+	done
 }

@@ -122,6 +122,13 @@ variables() {
 	run -26 --separate-stderr url / -env DO=echo -body sent \
 		-header 'Content-Length: 40'
 	[[ $stderr == *'sent: ended early (30 bytes are missing)' ]]
+	# What comes from a pipe goes on as it comes, and its end is not awaited.
+	run -0 eval '{ head -c 4 sent; sleep 5; } |
+		url / -env DO=echo -body - -env CONTENT_LENGTH=4 -timeout 2'
+	[ "$output" = 1234 ]
+	run -26 --separate-stderr eval 'cat sent |
+		url / -env DO=echo -body - -env CONTENT_LENGTH=40'
+	[[ $stderr == *'stdin: ended early (30 bytes are missing)' ]]
 }
 
 @test "-env sets, replaces and copies variables; the last one counts" {
