@@ -165,6 +165,15 @@ starting() {
 	diff want got
 	run ! grep -E '^(GATEWAY|QUERY|HTTP|CONTENT|REMOTE|SCRIPT|SERVER|REQUEST|PATH_)' \
 		"/proc/$(copy_pids)/environ"
+	end_copies
+	# From a shell or a unit there is no request that they could be of.
+	run -0 env -i SERVER_NAME=s HTTP_PROXY=http://proxy FCGI_CHDIR=- \
+		LISTEN_FDS=1 "$CGI_FCGI" -start -connect "$SOCK" "$APP" 3>&-
+	tr '\0' '\n' <"/proc/$(copy_pids)/environ" | sort >got
+	printf '%s\n' FCGI_CHDIR=- HTTP_PROXY=http://proxy SERVER_NAME=s >want
+	bare || grep -xFf want got >less
+	bare || mv less got
+	diff want got
 }
 
 @test "-start on a live socket is an error and leaves it alone" {
