@@ -211,8 +211,12 @@ static void settle_defaults(void)
 {
 	if (wish.timeout_ms == NOT_GIVEN)
 		wish.timeout_ms = wish.url ? URL_TIMEOUT_MS : 0;
-	if (wish.connect_timeout_ms == NOT_GIVEN)
+	if (wish.connect_timeout_ms == NOT_GIVEN) {
 		wish.connect_timeout_ms = CONNECT_TIMEOUT_MS;
+		/* Who connects moves no byte, either. */
+		if (wish.timeout_ms > 0 && wish.timeout_ms < CONNECT_TIMEOUT_MS)
+			wish.connect_timeout_ms = wish.timeout_ms;
+	}
 	wish.socket.backlog = (int)wish.backlog;
 	wish.cgi = getenv("GATEWAY_INTERFACE") && !bridge_is_for_shell();
 	wish.name = wish.connect ? wish.connect : wish.app;

@@ -93,6 +93,7 @@ bounded() {
 	run -28 --separate-stderr bounded 5 url / -connect-timeout 0.3
 	told 'connect: time is over: too many connections wait there'
 	run -28 --separate-stderr bounded 5 url / -max-time 0.3
+	run -28 --separate-stderr bounded 5 url / -timeout 0.3
 	run -28 --separate-stderr bounded 5 url / -retry 0.3 \
 		-connect-timeout 0.1
 	local from
