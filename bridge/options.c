@@ -184,6 +184,18 @@ static void check_url(void)
 		opt_usage("-root, -method, -body and -header go with -url");
 }
 
+/* Port 0 asks the system to choose one. */
+static void check_port(void)
+{
+	struct addr addr;
+
+	addr_parse(&addr, wish.connect);
+	if ((addr.kind == ADDR_TCP || addr.kind == ADDR_TCP6) && addr.port == 0)
+		opt_usage("-connect %s: a port from 1 to 65535: only -once can "
+			  "find a chosen one",
+			  wish.connect);
+}
+
 static void check_start(void)
 {
 	if (wish.supervise)
@@ -200,6 +212,8 @@ static void check_start(void)
 		wish.start = wish.bind = false;
 	if (!wish.connect && !wish.once)
 		opt_usage("the bridge needs -connect ADDR");
+	if (wish.connect && !wish.once)
+		check_port();
 }
 
 bool bridge_is_for_shell(void)

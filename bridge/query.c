@@ -128,13 +128,18 @@ static int closed(const struct query *query, struct outcome *outcome)
 static int receive(struct query *query, int fd, struct patience *patience,
 		   struct outcome *outcome)
 {
-	struct pollfd one = {.fd = fd, .events = POLLIN};
+	/* stdout is watched for its reader's end. */
+	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
+			       {.fd = STDOUT_FILENO, .events = 0}};
 	unsigned char block[4096];
 	ssize_t n;
 
-	if (poll(&one, 1, patience_left(patience)) == 0)
+	if (poll(fds, 2, patience_left(patience)) == 0)
 		return outcome_fail(outcome, OUTCOME_TIME_OVER,
 				    "time is over: waited for the answer");
+	if (fds[1].revents)
+		return outcome_fail(outcome, OUTCOME_STDOUT,
+				    "stdout: nobody reads it any more");
 	n = recv(fd, block, sizeof(block), MSG_DONTWAIT);
 	if (n == 0)
 		return closed(query, outcome);

@@ -158,6 +158,20 @@ static int parse_length(struct source *source, const char *text,
 	return *p ? malformed(text, outcome) : 0;
 }
 
+/* A request of our own without -body promises none. */
+static int refuse_missing(struct source *source, const char *length,
+			  struct outcome *outcome)
+{
+	if (parse_length(source, length, outcome) < 0)
+		return -1;
+	if (source->left > 0)
+		return outcome_fail(outcome, OUTCOME_USAGE,
+				    "CONTENT_LENGTH: %s bytes of a body, and "
+				    "no -body",
+				    length);
+	return 0;
+}
+
 /* Apache's mod_cgi undoes the chunks and leaves the length out. */
 static bool is_chunked(const struct params *params)
 {
@@ -177,7 +191,7 @@ static int open_body(struct source *source, struct params *params,
 	source->fd = -1;
 	source->left = 0;
 	if (wish.url && !wish.body)
-		return 0;
+		return refuse_missing(source, length, outcome);
 	source->fd = STDIN_FILENO;
 	source->name = "stdin";
 	if (wish.body) {

@@ -92,19 +92,20 @@ static int lock_folder(const char *path)
 	return fd;
 }
 
-/* Whether somebody accepts connections at a unix socket. */
-static bool is_live(const struct endpoint *endpoint)
+/* What connecting to a unix socket says: 0 or errno, ECONNREFUSED if nobody
+ * accepts connections there. */
+static int try_connecting(const struct endpoint *endpoint)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool live;
+	int error = 0;
 
 	if (fd < 0)
-		return true;
-	live = connect(fd, (const struct sockaddr *)&endpoint->name,
-		       endpoint->length) == 0 ||
-	       errno != ECONNREFUSED;
+		return errno;
+	if (connect(fd, (const struct sockaddr *)&endpoint->name,
+		    endpoint->length) < 0)
+		error = errno;
 	close(fd);
-	return live;
+	return error;
 }
 
 /* Removes what is left of a listener that has gone; anything else stays. */
@@ -112,6 +113,7 @@ static int clear_stale(const char *path, const struct endpoint *endpoint,
 		       char why[LISTEN_WHY_MAX])
 {
 	struct stat st;
+	int error;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : fail_to_make(why, path);
@@ -122,9 +124,10 @@ static int clear_stale(const char *path, const struct endpoint *endpoint,
 			    "move it away or choose another path");
 		return -1;
 	}
-	if (is_live(endpoint)) {
-		errno = EADDRINUSE;
-		return fail(why, "");
+	error = try_connecting(endpoint);
+	if (error != ECONNREFUSED) {
+		errno = error == EACCES ? EACCES : EADDRINUSE;
+		return fail(why, "somebody may be listening there already");
 	}
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail(why, "cannot remove the stale socket");

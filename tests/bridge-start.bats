@@ -416,6 +416,15 @@ starting() {
 	stop supervisor TERM
 }
 
+@test "without -once nobody could tell which port was chosen for port 0: 2" {
+	local address
+	for address in :0 127.0.0.1:0 '[::1]:0'; do
+		run -2 starting -connect "$address" "$APP"
+		[[ $output == *'a port from 1 to 65535'* ]]
+		run -2 starting -start -connect "$address" "$APP"
+	done
+}
+
 @test "-once over TCP asks at a port of the system's choice" {
 	local address
 	for address in 127.0.0.1:0 '[::1]:0' :0; do

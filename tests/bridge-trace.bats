@@ -104,6 +104,11 @@ load bridge
 	bad 'raw \x01\x0a\x00\x00\x00\x05\x00\x00\x02\x01AB1' hang
 	run -23 bash -c '"$@" >/dev/full' - "$CGI_FCGI" -connect "$SOCK" -values
 	[[ $output == *stdout* ]]
+	stop bad
+	bad hang
+	run -23 timeout 5 bash -c '"$@" | true; exit ${PIPESTATUS[0]}' - \
+		"$CGI_FCGI" -connect "$SOCK" -values
+	[[ $output == *'nobody reads it any more' ]]
 }
 
 @test "-trace shows a body that is too short for what it is" {

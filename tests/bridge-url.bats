@@ -131,6 +131,17 @@ variables() {
 	[[ $stderr == *'stdin: ended early (30 bytes are missing)' ]]
 }
 
+@test "a CONTENT_LENGTH without -body is malformed, or promises what is not there: 2, and nobody is asked" {
+	app
+	local length
+	for length in abc -1 5; do
+		run -2 --separate-stderr url / -env CONTENT_LENGTH=$length
+		[[ $stderr == *CONTENT_LENGTH* ]]
+	done
+	run -0 url / -env CONTENT_LENGTH=0
+	run -0 url / -env CONTENT_LENGTH=
+}
+
 @test "-env sets, replaces and copies variables; the last one counts" {
 	app
 	MINE=own variables -url / -env A=1 -env A=2 -env EMPTY= -env MINE \

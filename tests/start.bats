@@ -597,6 +597,10 @@ new_worker() {
 	run -1 --separate-stderr setpriv --reuid 61234 --clear-groups \
 		"$CGI_FCGI" -listen "$PWD/closed/sock"
 	[[ $stderr == *'cannot remove the stale socket: '* ]]
+	chmod 600 closed/sock
+	run -1 --separate-stderr setpriv --reuid 61234 --clear-groups \
+		"$CGI_FCGI" -listen "$PWD/closed/sock"
+	[[ $stderr == *'somebody may be listening there already: Permission'* ]]
 	[ -S closed/sock ]
 }
 
