@@ -876,3 +876,42 @@ childless() {
 	done
 	[ "$(sort -u secrets | wc -l)" -eq 3 ]
 }
+
+@test "a script that may not be executed is a 403 however often it is asked for, named or not" {
+	chmod -x cgi/perl
+	serve
+	local i
+	for i in 1 2 3 4 5 6; do
+		run -0 get "$PWD/cgi/perl"
+		[[ $output == *'Status: 403'* ]] || return
+	done
+	stop_wrapper
+	chmod +x cgi/perl
+	serve -preload "$PWD/cgi/perl"
+	warm "$PWD/cgi/perl"
+	chmod -x cgi/perl
+	for i in 1 2 3 4; do
+		run -0 get "$PWD/cgi/perl"
+		[[ $output == *'Status: 403'* ]] || return
+		sleep 0.2
+	done
+}
+
+@test "-as-owner: an owner's template is given neither the log nor /dev/null" {
+	[ "$(id -u)" -eq 0 ]
+	program cgi/greedy <<-'END'
+		#!/usr/bin/perl
+		BEGIN { open our $kept, '>&', \*STDERR; truncate $kept, 0; }
+		our $kept;
+		print "A: b\n\n", readlink('/proc/self/fd/' . fileno $kept), "\n";
+	END
+	chown -R 61243:61244 cgi
+	serve -as-owner 1000 -preload all
+	warm "$PWD/cgi/greedy"
+	[[ $output == *'/dev/null'* ]]
+	grep 'listening on' wrapper.log
+	local file
+	for file in wrapper.log /dev/null; do
+		[ "$(stat -c %u:%g "$file")" != 61243:61244 ] || return
+	done
+}

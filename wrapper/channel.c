@@ -91,14 +91,9 @@ enum channel_result channel_send(int channel, pid_t ready,
 				 .msg_controllen = sizeof(control)};
 	int fds[TEMPLATE_FDS] = {spawn->folder, spawn->files[0],
 				 spawn->files[1], spawn->files[2]};
-	int i;
 
 	if (part.iov_len == 0)
 		return CHANNEL_UNFIT;
-	/* The pipes are its owner's too: see spawn. */
-	for (i = 1; spawn->change_owner && i < TEMPLATE_FDS; i++)
-		if (fchown(fds[i], spawn->uid, spawn->gid) < 0)
-			return CHANNEL_UNFIT;
 	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
 	request.pid = ready;
 	/* Before it can do anything that must be ended with it; and nobody

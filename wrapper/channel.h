@@ -28,8 +28,8 @@ enum channel_result {
 };
 
 /* Gives the request to the child that is ready, which leads a group of its own
- * from here on. Of spawn the folder, the files, the owner and the variables
- * count; the descriptors stay the caller's. */
+ * from here on. Of spawn the folder, the files and the variables count; the
+ * descriptors stay the caller's. */
 enum channel_result channel_send(int channel, pid_t ready,
 				 const struct spawn *spawn);
 

@@ -163,6 +163,17 @@ static int choose_folder(const struct program *program, const struct env *env)
 	return fd;
 }
 
+/* The pipes are its owner's too: it may open /dev/stderr by name. */
+static int give_pipes(const struct spawn *spawn)
+{
+	int i;
+
+	for (i = 0; spawn->change_owner && i < 3; i++)
+		if (fchown(spawn->files[i], spawn->uid, spawn->gid) < 0)
+			return -1;
+	return 0;
+}
+
 static int start(struct launch *launch, struct program *program,
 		 struct spawn *spawn)
 {
@@ -197,6 +208,8 @@ static int prepare(struct launch *launch, struct program *program,
 	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
 	if (spawn.files[0] < 0)
 		spawn.files[0] = no_body;
+	if (give_pipes(&spawn) < 0)
+		return fail(launch, 500, program->path);
 	spawn.folder = choose_folder(program, env);
 	result = start(launch, program, &spawn);
 	if (spawn.folder >= 0 && spawn.folder != program->folder)

@@ -253,6 +253,19 @@ static bool is_same(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+/* A template runs a script's interpreter: that the script itself may be run is
+ * for the kernel to say when it is started, and for us here. */
+static bool may_run(const struct template *template,
+		    const struct program *program)
+{
+	if (template->handler)
+		return true;
+	if (set.as_owner && !(template->file.st_mode & S_IXUSR))
+		return false;
+	return faccessat(program->folder, program->local, X_OK, AT_EACCESS) ==
+	       0;
+}
+
 /* Whether the program's file, or one that was loaded, has changed since the
  * last look. What the file is now is noted; a new one may be tried again. */
 static bool has_changed(struct template *template,
@@ -314,7 +327,10 @@ static int start_process(struct template *template, const struct image *image,
 	spawn.envp = environment;
 	spawn.files[0] = theirs;
 	spawn.files[1] = null_fd;
-	spawn.files[2] = log_descriptor() >= 0 ? log_descriptor() : null_fd;
+	/* The log is not an owner's to write to, nor to cut. */
+	spawn.files[2] = log_descriptor() >= 0 && !spawn.change_owner
+				 ? log_descriptor()
+				 : null_fd;
 	template->pid = spawn_start(&spawn);
 	if (template->pid < 0) {
 		errno = spawn.error;
@@ -368,7 +384,8 @@ static void start_named(const char *path)
 
 		/* The first look. */
 		has_changed(template, &program);
-		start_template(template, &program, &spawn);
+		if (may_run(template, &program))
+			start_template(template, &program, &spawn);
 	}
 	program_free(&program);
 }
@@ -427,7 +444,8 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 	if (has_changed(template, program) || is_worn(template))
 		shut(template);
 	if (template->channel.fd < 0) {
-		if (!template->failed && ++template->asked >= OFTEN)
+		if (!template->failed && ++template->asked >= OFTEN &&
+		    may_run(template, program))
 			start_template(template, program, spawn);
 		return 0;
 	}

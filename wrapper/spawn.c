@@ -98,17 +98,6 @@ static int set_files(const struct spawn *spawn)
 	return 0;
 }
 
-/* The pipes are its own too: it may open /dev/stderr by name. */
-static int set_owner(const struct spawn *spawn)
-{
-	int i;
-
-	for (i = 0; i < 3; i++)
-		if (fchown(i, spawn->uid, spawn->gid) < 0)
-			return -1;
-	return spawn_become(spawn->uid, spawn->gid);
-}
-
 static enum spawn_step become(const struct spawn *spawn)
 {
 	sigset_t none;
@@ -120,7 +109,7 @@ static enum spawn_step become(const struct spawn *spawn)
 		return SPAWN_FILES;
 	if (set_limits() < 0)
 		return SPAWN_LIMIT;
-	if (spawn->change_owner && set_owner(spawn) < 0)
+	if (spawn->change_owner && spawn_become(spawn->uid, spawn->gid) < 0)
 		return SPAWN_OWNER;
 	/* Nobody else ends it if this wrapper is killed; last, since another
 	 * uid forgets it. */
