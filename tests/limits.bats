@@ -387,3 +387,34 @@ sip() {
 	grep -q '/silent\[[0-9]*\]: ended: no byte moved' wrapper.log
 	run ! grep -q '/pour\[[0-9]*\]: ended' wrapper.log
 }
+
+@test "TERM to the wrapper: what is left of a program that is being ended gets KILL, too" {
+	family
+	wrapper -max-time 0.3 -grace 1 -env PIDS
+	run -0 get "$PWD/family"
+	[[ $output == *'Status: 504'* ]]
+	wait_for gone "$(tail -n 1 pids)"
+	alive "$(head -n 1 pids)"
+	stop_wrapper
+	wait_for gone "$(head -n 1 pids)"
+}
+
+@test "TERM to the wrapper: when -grace is over no program is started, what waits is a 503" {
+	program waits <<-'END'
+		#!/bin/sh
+		echo "$1" >>starts
+		printf 'Content-Type: text/plain\n\n'
+		exec sleep 30
+	END
+	wrapper -max 1 -grace 1
+	start first "$BUILD/wire" "$SOCK" "get 1 $PWD/waits" 'end 1'
+	wait_for [ -s starts ]
+	start second "$BUILD/wire" "$SOCK" "get 1 $PWD/waits" 'end 1' 'tell 1'
+	sleep 0.2
+	stop_wrapper
+	ended first
+	ended second
+	[ "$STATUS" -eq 0 ]
+	grep -q 'Status: 503' second.log
+	[ "$(wc -l <starts)" -eq 1 ]
+}

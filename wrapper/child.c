@@ -20,6 +20,7 @@
 
 static struct child *table[BUCKETS];
 static long count;
+static long left; /* groups that are to end, whose leader has */
 static void (*stranger_ended)(pid_t pid);
 static struct timers grace;
 static struct timers look;
@@ -56,14 +57,15 @@ static void look_again(struct timer *timer)
 {
 	struct child *child = LOOP_OWNER(timer, struct child, timer);
 
-	if (!has_group(child)) {
-		release(child);
-	} else if (loop_now() >= child->kill_ms) {
+	if (has_group(child)) {
+		if (loop_now() < child->kill_ms) {
+			timer_start(&look, timer);
+			return;
+		}
 		kill(-child->pid, SIGKILL);
-		release(child);
-	} else {
-		timer_start(&look, timer);
 	}
+	left--;
+	release(child);
 }
 
 static void grace_is_over(struct timer *timer)
@@ -125,6 +127,7 @@ static void reap_one(struct child *child, int status)
 	child->reaped = true;
 	shared_end();
 	if (child->kill_ms && has_group(child)) {
+		left++;
 		child->timer.expired = look_again;
 		timer_start(&look, &child->timer);
 	} else {
@@ -180,5 +183,5 @@ void child_terminate_all(void)
 
 long child_count(void)
 {
-	return count;
+	return count + left;
 }

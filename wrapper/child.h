@@ -55,7 +55,7 @@ void child_signal_all(int signal_number);
 /* child_terminate for all of them. */
 void child_terminate_all(void);
 
-/* How many are not reaped yet. */
+/* How many are not reaped, and what is left of those that are to end. */
 long child_count(void);
 
 #endif

@@ -40,6 +40,7 @@ static struct timers errors_timers;
 /* Requests that wait for -max, in the order they came. */
 static struct request *queue_first;
 static struct request *queue_last;
+static bool refusing;
 
 void request_init(void)
 {
@@ -491,9 +492,24 @@ void request_start_waiting(void)
 	}
 }
 
+static void refuse_stopped(struct request *request)
+{
+	fail(request, 503, 0, FAILED_RESOURCE,
+	     "refused: the wrapper is told to stop, and -grace is over");
+}
+
+void request_refuse_all(void)
+{
+	refusing = true;
+	while (queue_first)
+		refuse_stopped(queue_first);
+}
+
 static void start(struct request *request)
 {
-	if (!queue_first && shared_start(set.max)) {
+	if (refusing) {
+		refuse_stopped(request);
+	} else if (!queue_first && shared_start(set.max)) {
 		run(request);
 	} else if (atomic_load(&shared->waiting) < set.queue) {
 		enter_queue(request);

@@ -135,6 +135,9 @@ void request_close(struct request *request);
  * which not every C library does by itself. */
 void request_trim(void);
 
+/* From now on no program is started: what waits, or comes, is a 503. */
+void request_refuse_all(void);
+
 /* Starts programs for requests that wait, as far as -max lets. */
 void request_start_waiting(void);
 

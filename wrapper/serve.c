@@ -195,6 +195,7 @@ static void grace_is_over(struct timer *timer)
 {
 	note("stopping: requests still run after -grace, their programs are "
 	     "ended");
+	request_refuse_all();
 	child_terminate_all();
 	timer->expired = programs_are_killed;
 	timer_start(&grace_timers, timer);
