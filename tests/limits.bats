@@ -240,7 +240,8 @@ sip() {
 	program stopped <<-'END'
 		#!/bin/sh
 		trap 'echo ended >"$PIDFILE.trap"; exit' TERM
-		echo $$ >"$PIDFILE"
+		echo $$ >"$PIDFILE.new"
+		mv "$PIDFILE.new" "$PIDFILE"
 		kill -STOP $$
 		while :; do sleep 0.02; done
 	END

@@ -291,11 +291,11 @@ programs_in() {
 }
 
 @test "-idle ends all workers when none had a connection so long" {
-	wrapper -workers 2 -idle 0.5
+	wrapper -workers 2 -idle 1.5
 	wait_for worker_count_is 2
 	client one "get 1 $CGI_C/sleeper WAIT=$PWD/go" 'end 1'
 	wait_for runs 1
-	sleep 1
+	sleep 2
 	alive "$WRAPPER"
 	worker_count_is 2
 	touch go
