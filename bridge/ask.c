@@ -28,14 +28,6 @@ static char *join(struct params *params, const char *a, const char *b,
 	return text;
 }
 
-static int hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* A copy of a URL's path with its %HH undone. */
 static char *decode(struct params *params, const char *path, size_t length)
 {
@@ -44,17 +36,12 @@ static char *decode(struct params *params, const char *path, size_t length)
 	size_t i;
 
 	for (i = 0; i < length; i++) {
-		int high = -1;
-		int low = -1;
+		int byte = i + 2 < length ? text_percent(path + i) : -1;
 
-		if (path[i] == '%' && i + 2 < length) {
-			high = hex(path[i + 1]);
-			low = hex(path[i + 2]);
-		}
 		text[used++] = path[i];
-		if (high < 0 || low < 0)
+		if (byte < 0)
 			continue;
-		text[used - 1] = (char)(high << 4 | low);
+		text[used - 1] = (char)byte;
 		i += 2;
 		if (text[used - 1] == '\0')
 			opt_usage("-url: a path cannot hold %%00");

@@ -208,6 +208,22 @@ size_t text_clean(char *out, size_t size, const char *text)
 	return used;
 }
 
+static int hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int text_percent(const char *text)
+{
+	int high = text[0] == '%' ? hex(text[1]) : -1;
+	int low = high < 0 ? -1 : hex(text[2]);
+
+	return low < 0 ? -1 : high << 4 | low;
+}
+
 int text_write(int fd, const char *text, size_t length)
 {
 	while (length > 0) {

@@ -23,6 +23,10 @@ size_t text_vformat(char *out, size_t size, const char *format, va_list args)
  * a NUL: as much as size > 5 has room for. Returns its length. */
 size_t text_clean(char *out, size_t size, const char *text);
 
+/* The byte that %XX at the beginning of text stands for; -1 if there is none.
+ */
+int text_percent(const char *text);
+
 /* Writes text to a descriptor, all of it. Returns 0, or -1 and errno. */
 int text_write(int fd, const char *text, size_t length);
 

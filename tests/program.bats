@@ -150,6 +150,40 @@ refused() {
 		SCRIPT_NAME=/prog/x -- "$PWD/www/prog" /prog /x
 }
 
+@test "behind Apache's prefix a path that SCRIPT_NAME shows to be encoded is decoded, but no slash, dot or NUL" {
+	wrapper -root "$PWD/www"
+	local to="SCRIPT_FILENAME=proxy:fcgi://localhost$PWD/www" f=$PWD/www
+	cp "$CGI_C/world" 'www/a b'
+	paths "$to/prog/%C3%A9%20%zz%" 'SCRIPT_NAME=/p/prog/é\s%zz%' -- \
+		"$f/prog" /p/prog '/é %zz%'
+	paths "$to/a%20b" 'SCRIPT_NAME=/p/a\sb' -- "$f/a b" '/p/a b' ''
+	# Where its end has nothing encoded, or is called otherwise outside.
+	paths "$to/a%20b" SCRIPT_NAME=/other -- "$f/a b" /other ''
+	paths "$to/a%20b/x" 'SCRIPT_NAME=/p/a\sb/x' -- "$f/a b" '/p/a b' /x
+	paths "$to/prog/%2e%2F%00%20" 'SCRIPT_NAME=/p/prog/%2e%2F%00\s' -- \
+		"$f/prog" /p/prog '/%2e%2F%00 '
+	refused 404 "$f/%2e%2e/www/prog" "$to/%2e%2e/www/prog" SCRIPT_NAME=/x
+	refused 404 "$f/sub%2Fprog.cgi" "$to/sub%2Fprog.cgi" SCRIPT_NAME=/x
+	# Not encoded: SCRIPT_NAME ends as the path does, or is not there.
+	paths "$to/prog/a%20b" SCRIPT_NAME=/p/prog/a%20b -- \
+		"$f/prog" /p/prog /a%20b
+	refused 404 "$f/a%20b" "$to/a%20b" SCRIPT_NAME=/p/a%20b
+	refused 404 "$f/a%20b" "$to/a%20b" SCRIPT_NAME=/p/a%20b.html
+	refused 404 "$f/a%20b" "$to/a%20b"
+	refused 404 "$f/a%20b" "SCRIPT_FILENAME=$f/a%20b" 'SCRIPT_NAME=/a\sb'
+}
+
+@test "a decoded path is held to -root and -allow as any other" {
+	mkdir outside
+	cp "$CGI_C/world" outside/prog
+	ln -s "$PWD/outside" 'www/o t'
+	wrapper -root "$PWD/www" -allow "$PWD/www/prog"
+	local to="SCRIPT_FILENAME=proxy:fcgi://localhost$PWD/www"
+	refused 403 -root "$to/o%20t/prog" 'SCRIPT_NAME=/o\st/prog'
+	cp "$CGI_C/world" 'www/a b'
+	refused 403 -allow "$to/a%20b" 'SCRIPT_NAME=/a\sb'
+}
+
 @test "no name at all, a relative one, an empty one, one with a NUL: refused, with the variable's name" {
 	wrapper
 	refused 403 'neither SCRIPT_FILENAME nor' A=B

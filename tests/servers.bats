@@ -180,6 +180,50 @@ has_program() {
 	grep -q 'no such program' apache/error.log
 }
 
+# came_as NAME INFO: the last page's SCRIPT_NAME and PATH_INFO.
+came_as() {
+	grep -qxF "env SCRIPT_NAME=$1" body &&
+		grep -qxF "env PATH_INFO=$2" body
+}
+
+@test "Apache encodes the path for ProxyPass, ProxyPassMatch and RewriteRule [P]: programs and PATH_INFO are found all the same" {
+	mkdir www
+	wrapper -mode 0666 -root "$PWD/www"
+	at apache
+	stop apache
+	cp "$CGI_C/world" 'www/a b'
+	cp "$CGI_C/world" 'www/c%20d'
+	cp "$CGI_C/world" 'www/50%'
+	local to="unix:$SOCK|fcgi://localhost$PWD/www" way
+	start_apache <<-END
+		ProxyPass /pass/ "$to/"
+		ProxyPassMatch "^/match/(.*)$" "$to/\$1"
+		RewriteEngine on
+		RewriteRule "^/rule/(.*)$" "$to/\$1" [P]
+	END
+	for way in pass match rule; do
+		expect 200 /$way/world.cgi/Gr%C3%B6%C3%9Fe.txt?q=%20 &&
+			came_as /$way/world.cgi /Größe.txt &&
+			grep -qxF 'env QUERY_STRING=q=%20' body &&
+			grep -qxF "env SCRIPT_FILENAME=$PWD/www/world.cgi" body &&
+			expect 200 /$way/a%20b/x%2520y/100%25 &&
+			came_as "/$way/a b" /x%20y/100% &&
+			expect 200 /$way/c%2520d/%C3%A9 &&
+			came_as /$way/c%20d /é &&
+			expect 200 /$way/50%25/x &&
+			came_as /$way/50% /x &&
+			expect 404 /$way/a%2520b || return
+	done
+}
+
+@test "Apache's SetHandler does not encode: no other program runs than the one that Apache has checked" {
+	wrapper -mode 0666
+	at apache
+	cp "$CGI_C/world" 'www/a b.cgi'
+	expect 200 /a%20b.cgi/c%2520d && came_as '/a b.cgi' /c%20d
+	expect 404 /a%2520b.cgi
+}
+
 @test "Apache's mod_fcgid starts the wrapper itself, with the socket as fd 0" {
 	mkdir www ipc
 	chmod 777 ipc

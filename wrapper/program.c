@@ -32,6 +32,57 @@ static const char *without_proxy(const char *path)
 	return slash ? slash : path;
 }
 
+/* The byte that %XX stands for; -1 if there is none at text, or one that would
+ * make another path of it: a slash, a dot, a NUL. */
+static int decoded_byte(const char *text)
+{
+	int byte = text_percent(text);
+
+	return byte < 0 || strchr("/.", byte) ? -1 : byte;
+}
+
+static void decode(char *text)
+{
+	char *to = text;
+
+	while (*text) {
+		int byte = decoded_byte(text);
+
+		*to++ = byte < 0 ? *text : (char)byte;
+		text += byte < 0 ? 1 : 3;
+	}
+	*to = '\0';
+}
+
+/*
+ * Whether Apache has encoded the path: for ProxyPass and RewriteRule it has,
+ * for SetHandler not, and then a %20 is of the file's name. SCRIPT_NAME, which
+ * it has not, ends as the path does: with what the last %XX stands for, or with
+ * that itself. A path whose end is no part of a URL that has a % may be encoded
+ * too. What is not may not be decoded: Apache has not asked who may run that.
+ */
+static bool is_encoded(const char *path, const struct env *env)
+{
+	const char *sent = env_get(env, "SCRIPT_FILENAME");
+	const char *name = env_get(env, "SCRIPT_NAME");
+	size_t left = strlen(path);
+	size_t n = name ? strlen(name) : 0;
+
+	if (!name || !sent || without_proxy(sent) == sent || !strchr(path, '%'))
+		return false;
+	for (; left > 0 && n > 0; left--, n--) {
+		const char *last = path + left - 3;
+		int byte = left >= 3 ? decoded_byte(last) : -1;
+
+		if (byte >= 0)
+			return name[n - 1] == (char)byte &&
+			       (n < 3 || memcmp(name + n - 3, last, 3) != 0);
+		if (name[n - 1] != path[left - 1])
+			break;
+	}
+	return !strchr(name, '%');
+}
+
 /* The path that the request names, in memory of its own; NULL and *status if
  * it names none. */
 static char *asked_path(struct program *program, const struct env *env,
@@ -238,9 +289,30 @@ static int correct(struct lookup *lookup, struct env *env)
 	return env_set(env, "SCRIPT_FILENAME", lookup->asked);
 }
 
+/* A program whose own name has a %XX is found by it. */
+static int look_up(struct lookup *lookup, const struct env *env, char *why)
+{
+	bool encoded = is_encoded(lookup->asked, env);
+	int status = lookup_file(lookup, why);
+
+	if (!encoded)
+		return status;
+	if (status == 0)
+		decode(lookup->asked + lookup->found);
+	if (status != 404)
+		return status;
+	if (lookup->fd >= 0)
+		close(lookup->fd);
+	free(lookup->path);
+	*lookup =
+		(struct lookup){.asked = lookup->asked, .fd = -1, .folder = -1};
+	decode(lookup->asked);
+	return lookup_file(lookup, why);
+}
+
 static int find(struct program *program, struct lookup *lookup, struct env *env)
 {
-	int status = lookup_file(lookup, program->why);
+	int status = look_up(lookup, env, program->why);
 
 	program->path = lookup->path;
 	program->folder = lookup->folder;
