@@ -184,6 +184,18 @@ refused() {
 	refused 403 -allow "$to/a%20b" 'SCRIPT_NAME=/a\sb'
 }
 
+@test "SCRIPT_NAME stays where the server sends PATH_INFO beside it and both are the same" {
+	wrapper
+	cp "$CGI_C/world" www/git
+	paths "SCRIPT_FILENAME=$PWD/www/git/git" SCRIPT_NAME=/git \
+		PATH_INFO=/git -- "$PWD/www/git" /git /git
+	# Of the two in one it is the last part.
+	paths "SCRIPT_FILENAME=$PWD/www/git/git" SCRIPT_NAME=/git/git \
+		PATH_INFO=/git -- "$PWD/www/git" /git /git
+	paths "SCRIPT_FILENAME=$PWD/www/git/git" SCRIPT_NAME=/git -- \
+		"$PWD/www/git" '' /git
+}
+
 @test "no name at all, a relative one, an empty one, one with a NUL: refused, with the variable's name" {
 	wrapper
 	refused 403 'neither SCRIPT_FILENAME nor' A=B

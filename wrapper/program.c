@@ -254,13 +254,23 @@ static int set_translated(struct env *env, const char *path_info)
 	return result;
 }
 
+/* Whether SCRIPT_NAME holds what follows the program. A server that sends the
+ * two apart may call the program by the very name. */
+static bool has_tail(const struct env *env, const char *name, const char *tail)
+{
+	const char *sent = env_get(env, "PATH_INFO");
+
+	return ends_with(name, tail) &&
+	       (strcmp(name, tail) != 0 || !sent || strcmp(sent, tail) != 0);
+}
+
 /* What follows the program in the path is PATH_INFO, and nobody else's. */
 static int set_path_info(struct env *env, const char *path_info)
 {
 	const char *name = env_get(env, "SCRIPT_NAME");
 	int result = 0;
 
-	if (name && ends_with(name, path_info)) {
+	if (name && has_tail(env, name, path_info)) {
 		char *own = strdup(name);
 
 		if (!own)
