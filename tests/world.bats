@@ -62,6 +62,35 @@ has_no() {
 	[[ $output == *'pipe\n0\n0\n'* ]]
 }
 
+@test "as root, too, what one program writes to its stdin no other one reads" {
+	program writes <<-'END'
+		#!/bin/sh
+		exec 3<>/dev/stdin
+		printf 'A: b\n\nopen'
+		echo secret >&3
+		until [ -e read ]; do sleep 0.02; done
+	END
+	program reads <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\nread '
+		wc -c
+		touch read
+	END
+	chmod 777 .
+	wrapper
+	run -0 wire "get 1 $PWD/writes" 'out 1 open' "get 2 $PWD/reads" \
+		'end 2' 'end 1' 'tell 2'
+	[[ $output == *'read 0'* ]]
+	# Where -user is given it is that user that counts.
+	stop_wrapper
+	[ "$(id -u)" -eq 0 ] || return 0
+	wrapper -user 61234
+	rm read
+	run -0 wire "get 1 $PWD/writes" "get 2 $PWD/reads" 'end 2' 'end 1' \
+		'tell 2'
+	[[ $output == *'read 0'* ]]
+}
+
 @test "no descriptor of other requests leaks, a hundred at once" {
 	wrapper
 	{
