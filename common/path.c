@@ -3,7 +3,6 @@
  */
 #include "path.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,18 +15,20 @@ const char *path_base(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-const char *path_search(const char *name, char where[PATH_MAX])
+const char *path_search(const char *path, int folder, const char *name,
+			char where[PATH_MAX])
 {
-	const char *path = getenv("PATH");
-
-	while (path && *path) {
+	/* A name with a slash is looked for nowhere else. */
+	if (strchr(name, '/'))
+		path = "";
+	while (path) {
 		size_t length = strcspn(path, ":");
 
-		text_format(where, PATH_MAX, "%.*s/%s", (int)length, path,
-			    name);
-		if (access(where, X_OK) == 0)
+		text_format(where, PATH_MAX, "%.*s%s%s", (int)length, path,
+			    length ? "/" : "", name);
+		if (faccessat(folder, where, X_OK, 0) == 0)
 			return where;
-		path += length + (path[length] == ':');
+		path = path[length] ? path + length + 1 : NULL;
 	}
 	return NULL;
 }

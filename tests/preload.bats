@@ -632,6 +632,72 @@ childless() {
 	[[ $output == *'END 0 0'* ]]
 }
 
+# interpreter FILE WORD: one that says the word.
+interpreter() {
+	mkdir -p "$(dirname "$1")"
+	cc -o "$1" -x c - <<-END
+		#include <stdio.h>
+		int main(void)
+		{
+			printf("A: b\\n\\n$2\\n");
+			return 0;
+		}
+	END
+}
+
+@test "an interpreter that env finds is the same as without: in -env's PATH, in the program's folder, by a name with a slash" {
+	interpreter bin/ours wrong
+	interpreter env/ours right
+	interpreter env/own/one wrong
+	interpreter cgi/own/one right
+	interpreter bin/beside wrong
+	interpreter cgi/beside right
+	program cgi/searched <<<'#!/usr/bin/env ours'
+	program cgi/slash <<<'#!/usr/bin/env own/one'
+	program cgi/empty <<<'#!/usr/bin/env beside'
+	PATH=$PWD/bin:$PATH serve -env PATH=/none -env "PATH=$PWD/env::$PWD/bin"
+	local name
+	warm "$PWD/cgi/searched"
+	[[ $output == *right* ]]
+	for name in slash empty; do
+		for _ in {1..6}; do
+			run get "$PWD/cgi/$name"
+			[[ $output == *right* ]] || return
+		done
+		logged "cgi/$name: is not preloaded: its interpreter has no absolute"
+	done
+}
+
+@test "-env counts in a template as in a program: the last one of a name" {
+	program cgi/early <<-'END'
+		#!/usr/bin/perl
+		my $early;
+		BEGIN { $early = "$ENV{NAME} $ENV{PATH}" }
+		print "A: b\n\n$early, $ENV{NAME} $ENV{PATH}\n";
+	END
+	serve -env NAME=first -env NAME=last -env PATH=/only
+	warm "$PWD/cgi/early"
+	[[ $output == *'last /only, last /only'* ]]
+}
+
+@test "with -env LD_PRELOAD nothing is preloaded, and no program runs for nothing" {
+	program cgi/notes <<-END
+		#!/bin/sh
+		echo ran >>$PWD/ran
+		printf 'A: b\n\n%s' "\$LD_PRELOAD"
+	END
+	: >ran
+	cc -shared -o other.so -x c - <<<'int other_library;'
+	serve -preload "$PWD/cgi/notes" -env "LD_PRELOAD=$PWD/other.so"
+	for _ in {1..5}; do
+		run -0 get "$PWD/cgi/notes"
+		[[ $output == *"$PWD/other.so"* ]]
+	done
+	[ "$(wc -l <ran)" -eq 5 ]
+	[ "$(grep -c 'preload' wrapper.log)" -eq 1 ]
+	logged '-env LD_PRELOAD'
+}
+
 @test "of more programs than templates are kept for, those that were asked for last have one" {
 	local i
 	for i in {1..33}; do ln cgi/c "cgi/c$i"; done

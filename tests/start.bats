@@ -535,6 +535,19 @@ new_worker() {
 	[[ $output == *"argv="*"$PWD/sub/world"* || $output == *"$PWD/sub/world"* ]]
 }
 
+@test "a bare name of PROGRAM is looked for in PATH, an empty part of which is the folder it is started in" {
+	cp "$CGI_C/world" found
+	PATH=/none::$PATH wrapper found
+	run -0 get /any
+	[[ $output == *"argv[0]=$PWD/found"* ]]
+	stop_wrapper
+	PATH=$PATH: wrapper found
+	run -0 get /any
+	[[ $output == *"argv[0]=$PWD/found"* ]]
+	PATH=/none run -1 "$CGI_FCGI" -listen "$SOCK.2" found
+	[[ $output == *'found: no such program in PATH'* ]]
+}
+
 @test "sockets that were passed and do not listen are an error, as is a TCP one without a PROGRAM, -root, -allow or -handler" {
 	# Expanded by the shell that becomes the wrapper.
 	# shellcheck disable=SC2016

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "path.h"
+#include "settings.h"
 #include "text.h"
 
 #define LINES_MAX 4   /* #! lines that lead to one another */
@@ -94,8 +95,8 @@ static int insert(struct image *image, int at, char *const *words, int count)
 
 /* words[0] is a script: its place is taken by the interpreter, its argument and
  * the script's path. */
-static int resolve_line(struct image *image, const char *path, char *line,
-			char *where)
+static int resolve_line(struct image *image, int folder, const char *path,
+			char *line, char *where)
 {
 	char *words[3];
 	int count = 0;
@@ -109,9 +110,10 @@ static int resolve_line(struct image *image, const char *path, char *line,
 	argument += strspn(argument, " \t");
 	while (*argument && strchr(" \t", argument[strlen(argument) - 1]))
 		argument[strlen(argument) - 1] = '\0';
-	/* What env(1) would find. */
+	/* What env(1) would find in the program's folder. */
 	if (strcmp(path_base(line), "env") == 0 && *argument != '-' &&
-	    !strchr(argument, '=') && path_search(argument, where)) {
+	    !strchr(argument, '=') &&
+	    path_search(set.path, folder, argument, where)) {
 		line = where;
 		argument = line + strlen(line);
 	}
@@ -239,7 +241,7 @@ int image_of(struct image *image, int folder, const char *path,
 			return -1;
 		if (result == 0)
 			return add_prelude(image);
-		if (resolve_line(image, path, lines[i], found[i]) < 0)
+		if (resolve_line(image, folder, path, lines[i], found[i]) < 0)
 			return -1;
 		path = image->words[0];
 	}

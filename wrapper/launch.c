@@ -25,8 +25,6 @@
 
 extern char **environ;
 
-static const char *own_path;
-
 /* The stdin of programs that get no body: a pipe that nobody writes to, and
  * that none of them can open for writing. */
 static int no_body = -1;
@@ -42,11 +40,21 @@ static int open_no_body(void)
 	return fchmod(no_body, 0400);
 }
 
+/* The last one that -env says, or else the wrapper's. */
+static const char *own_path(void)
+{
+	const char *path = getenv("PATH");
+	int i;
+
+	for (i = 0; i < set.env.count; i++)
+		if (strncmp(set.env.word[i], "PATH=", 5) == 0)
+			path = set.env.word[i] + 5;
+	return path ? path : DEFAULT_PATH;
+}
+
 int launch_init(void)
 {
-	own_path = getenv("PATH");
-	if (!own_path)
-		own_path = DEFAULT_PATH;
+	set.path = own_path();
 	/* Owners are given pipes of their own; and root may open any. */
 	return set.as_owner || geteuid() == 0 ? 0 : open_no_body();
 }
@@ -91,7 +99,7 @@ static int complete_env(struct env *env, uint16_t role)
 	if (env_get(env, "REQUEST_METHOD") && !env_get(env, "QUERY_STRING") &&
 	    env_set(env, "QUERY_STRING", "") < 0)
 		return -1;
-	if (!env_get(env, "PATH") && env_set(env, "PATH", own_path) < 0)
+	if (!env_get(env, "PATH") && env_set(env, "PATH", set.path) < 0)
 		return -1;
 	if (env_set(env, "FCGI_ROLE", record_role_name(role)) < 0)
 		return -1;

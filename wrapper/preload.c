@@ -18,6 +18,7 @@
 
 #include "channel.h"
 #include "child.h"
+#include "env.h"
 #include "image.h"
 #include "log.h"
 #include "loop.h"
@@ -26,10 +27,9 @@
 #include "template.h"
 #include "text.h"
 
-#define OFTEN	  3	/* `-preload all`: the request that makes a template */
-#define START_MS  30000 /* to get ready; meanwhile it is started as always */
-#define READY_MS  50	/* for the next child, when many ask at once */
-#define ENV_WORDS (SETTINGS_LIST_MAX + 5)
+#define OFTEN	 3     /* `-preload all`: the request that makes a template */
+#define START_MS 30000 /* to get ready; meanwhile it is started as always */
+#define READY_MS 50    /* for the next child, when many ask at once */
 
 struct template
 {
@@ -291,52 +291,46 @@ static bool is_worn(const struct template *template)
 		loop_now() - template->made_ms >= set.preload_ms);
 }
 
-/* What constructors, BEGIN blocks and imports see. */
-static void fill_environment(char *list[ENV_WORDS], bool later)
+/* What constructors, BEGIN blocks and imports see. NULL if there is no
+ * memory. */
+static char **environment(struct env *env, bool later)
 {
-	static char load[PATH_MAX + 32];
-	static char path[PATH_MAX];
-	const char *own_path = getenv("PATH");
-	int n = 0;
 	int i;
 
-	text_format(load, sizeof(load), "LD_PRELOAD=%s", image_template());
-	text_format(path, sizeof(path), "PATH=%s", own_path ? own_path : "");
-	list[n++] = load;
-	/* Once for all of them, not once in each. */
-	list[n++] = (char *)(size_t) "LD_BIND_NOW=1";
-	list[n++] =
-		(char *)(size_t)(later ? TEMPLATE_VARIABLE "=" TEMPLATE_LATER
-				       : TEMPLATE_VARIABLE "=" TEMPLATE_NOW);
-	if (own_path)
-		list[n++] = path;
 	for (i = 0; i < set.env.count; i++)
-		list[n++] = (char *)(size_t)set.env.word[i];
-	list[n] = NULL;
+		if (env_put(env, set.env.word[i]) < 0)
+			return NULL;
+	if (env_set(env, "PATH", set.path) < 0 ||
+	    env_set(env, "LD_PRELOAD", image_template()) < 0 ||
+	    /* Once for all of them, not once in each. */
+	    env_set(env, "LD_BIND_NOW", "1") < 0 ||
+	    env_set(env, TEMPLATE_VARIABLE,
+		    later ? TEMPLATE_LATER : TEMPLATE_NOW) < 0)
+		return NULL;
+	return env_list(env);
 }
 
 static int start_process(struct template *template, const struct image *image,
 			 const struct spawn *like, int theirs)
 {
-	char *environment[ENV_WORDS];
+	struct env env = {.text = NULL};
 	struct spawn spawn = *like;
 
-	fill_environment(environment, image->later);
 	spawn.path = image->words[0];
 	spawn.argv = image->words;
-	spawn.envp = environment;
+	spawn.envp = environment(&env, image->later);
 	spawn.files[0] = theirs;
 	spawn.files[1] = null_fd;
 	/* The log is not an owner's to write to, nor to cut. */
 	spawn.files[2] = log_descriptor() >= 0 && !spawn.change_owner
 				 ? log_descriptor()
 				 : null_fd;
-	template->pid = spawn_start(&spawn);
-	if (template->pid < 0) {
-		errno = spawn.error;
-		return -1;
-	}
-	return 0;
+	template->pid = spawn.envp ? spawn_start(&spawn) : -1;
+	if (!spawn.envp)
+		spawn.error = ENOMEM;
+	env_free(&env);
+	errno = spawn.error;
+	return template->pid < 0 ? -1 : 0;
 }
 
 static void start_template(struct template *template, struct program *program,
@@ -390,12 +384,30 @@ static void start_named(const char *path)
 	program_free(&program);
 }
 
+/* With another library in that variable template.so would not be loaded, and
+ * every template would be the program itself, run for nothing. */
+static bool env_has_library(void)
+{
+	int i;
+
+	for (i = 0; i < set.env.count; i++)
+		if (strncmp(set.env.word[i], "LD_PRELOAD=", 11) == 0)
+			return true;
+	return false;
+}
+
 void preload_init(void)
 {
 	int i;
 
 	if (set.preload.count == 0)
 		return;
+	if (env_has_library()) {
+		note("-preload: -env LD_PRELOAD takes the place of "
+		     "template.so: "
+		     "nothing is preloaded");
+		return;
+	}
 	timers_init(&patience, START_MS);
 	child_mind_strangers(stranger_ended);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -66,6 +66,7 @@ struct settings {
 	long preload_max;     /* requests of one template; 0: no end */
 	long preload_ms;      /* its life; 0: no end */
 	struct words env;     /* NAME=VALUE */
+	const char *path;     /* programs' PATH, if their request has none */
 	bool fcgiwrap;	      /* its habits: own environment, FCGI_CHDIR */
 	enum stderr_mode stderr_mode;
 

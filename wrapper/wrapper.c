@@ -6,6 +6,7 @@
 #include "wrapper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,7 @@ static char *search(const char *program)
 	char where[PATH_MAX];
 	char *found;
 
-	if (!path_search(program, where))
+	if (!path_search(getenv("PATH"), AT_FDCWD, program, where))
 		die(1, "%s: no such program in PATH", program);
 	found = strdup(where);
 	if (!found)
