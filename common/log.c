@@ -47,20 +47,20 @@ int log_descriptor(void)
 	return log_fd;
 }
 
-void log_to_syslog(void)
+static int connect_syslog(void)
 {
 	static const struct sockaddr_un name = {.sun_family = AF_UNIX,
 						.sun_path = "/dev/log"};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	/* Connected now: the root folder may change. */
-	if (fd >= 0 &&
-	    connect(fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	log_fd = fd;
+	return connect(log_fd, (const struct sockaddr *)&name, sizeof(name));
+}
+
+void log_to_syslog(void)
+{
+	log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	log_syslog = true;
+	/* Connected now: the root folder may change. */
+	connect_syslog();
 }
 
 static size_t put_begin(char *line, size_t size)
@@ -71,18 +71,27 @@ static size_t put_begin(char *line, size_t size)
 			  : text_format(line, size, "%s: ", log_prefix);
 }
 
+/* Whether who reads the log has gone, and another one is there by now. */
+static bool is_read_anew(void)
+{
+	return log_syslog && (errno == ECONNREFUSED || errno == ENOTCONN) &&
+	       connect_syslog() == 0;
+}
+
 /* One write, so that lines of several processes do not mix. When nobody can
  * read it there is nobody left to tell. */
 static void put_line(const char *text)
 {
 	char line[LOG_LINE_MAX + 80];
 	size_t used = put_begin(line, 64);
-	ssize_t ignored;
+	ssize_t n;
 
 	used += text_clean(line + used, sizeof(line) - used, text);
 	line[used++] = '\n';
-	ignored = write(log_fd, line, used);
-	(void)ignored;
+	n = write(log_fd, line, used);
+	if (n < 0 && is_read_anew())
+		n = write(log_fd, line, used);
+	(void)n;
 }
 
 /* Whoever reads slowly is waited for; whoever has stopped must not stop us. */

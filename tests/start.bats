@@ -410,6 +410,42 @@ new_worker() {
 	[ ! -e sock ]
 }
 
+@test "a daemon's lines go to syslog, also to one that comes later or is started anew" {
+	[ "$(id -u)" -eq 0 ] || return 0
+	# In a /dev of its own.
+	cat >scene <<-'END'
+		set -e
+		trap 'kill $(jobs -p) $(cat pid)' EXIT
+		mkdir dev
+		mount -t tmpfs dev dev
+		for name in null zero random urandom; do
+			touch dev/$name
+			mount --bind /dev/$name dev/$name
+		done
+		mount --move dev /dev
+		syslogd() {
+			rm -f /dev/log
+			socat -u UNIX-RECV:/dev/log OPEN:$1,creat,append &
+			wait_for [ -S /dev/log ]
+		}
+		told() {
+			"$BUILD/wire" ./sock "get 1 $CGI/hello" 'end 1'
+			grep -q "cgi-fcgi.*hello" $1
+		}
+		"$CGI_FCGI" -listen ./sock -daemon -pidfile pid -verbose
+		for name in first second; do
+			syslogd $name
+			wait_for told $name
+			kill $!
+			wait $! || :
+		done
+	END
+	export -f wait_for
+	run unshare -m bash scene
+	wait_for [ ! -e pid ]
+	grep -q hello second
+}
+
 @test "a socket that systemd passes is served, READY=1, STATUS= and STOPPING=1 are told" {
 	start listener socat -u "UNIX-RECV:$PWD/notify" OPEN:told,creat,append
 	wait_for [ -S notify ]
