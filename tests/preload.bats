@@ -632,6 +632,22 @@ childless() {
 	[[ $output == *'END 0 0'* ]]
 }
 
+@test "what a #! line names is not opened if it is no file" {
+	mkfifo pipe
+	chmod 755 pipe
+	program cgi/device <<<"#!$PWD/pipe"
+	# It waits for one who opens the other end.
+	start writer sh -c 'exec echo opened >pipe'
+	serve -preload "$PWD/cgi/device"
+	run get "$PWD/cgi/device"
+	[[ $output == *'Status: 500'* ]]
+	logged 'cgi/device: is not preloaded: it is no file'
+	alive "$(cat writer.pid)"
+	stop_wrapper
+	alive "$(cat writer.pid)"
+	stop writer
+}
+
 # interpreter FILE WORD: one that says the word.
 interpreter() {
 	mkdir -p "$(dirname "$1")"

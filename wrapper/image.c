@@ -196,11 +196,32 @@ static int add_prelude(struct image *image)
 	return 0;
 }
 
+/* Opens a file to be read. A #! line may name anything, a device too, and to
+ * open that may do something. */
+static int open_file(struct image *image, int folder, const char *path)
+{
+	int place = openat(folder, path, O_PATH | O_CLOEXEC);
+	char name[40];
+	struct stat st;
+	int fd = -1;
+
+	text_format(name, sizeof(name), "/proc/self/fd/%d", place);
+	if (place < 0 || fstat(place, &st) < 0)
+		refuse(image, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		refuse(image, "it is no file");
+	else if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0)
+		refuse(image, strerror(errno));
+	if (place >= 0)
+		close(place);
+	return fd;
+}
+
 /* Looks into one file; returns 1 if it is a script, with its line in line. */
 static int look_into(struct image *image, int folder, const char *path,
 		     char line[HEAD_SIZE])
 {
-	int fd = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_file(image, folder, path);
 	union {
 		char text[HEAD_SIZE];
 		ElfW(Ehdr) elf;
@@ -209,7 +230,7 @@ static int look_into(struct image *image, int folder, const char *path,
 	int result;
 
 	if (fd < 0)
-		return refuse(image, strerror(errno));
+		return -1;
 	memset(&head, 0, sizeof(head));
 	n = pread(fd, &head, sizeof(head) - 1, 0);
 	if (n > 2 && memcmp(head.text, "#!", 2) == 0) {
