@@ -299,6 +299,24 @@ sip() {
 	[ "$(stat -c %s big)" -le 1048576 ]
 }
 
+@test "-limit beyond a hard limit that may not be raised is an error at the start" {
+	local user=()
+	[ "$(id -u)" -ne 0 ] || user=(-user 61234)
+	run -1 timeout 20 sh -c 'ulimit -n 500 && exec "$@"' sh "$CGI_FCGI" "${user[@]}" \
+		-listen "$SOCK" -limit cpu=1 -limit nofile=501
+	[[ $output == *'-limit nofile=501: the hard limit is lower: '* ]]
+	[ ! -e "$SOCK" ]
+	(ulimit -n 500 && wrapper "${user[@]}" -limit nofile=500)
+	run -0 get "$CGI_C/world"
+	[[ $output == *'nofile=500\n'* ]]
+	# Who may raise it does.
+	(ulimit -n 500 && ulimit -n 501) 2>/dev/null || return 0
+	stop_wrapper
+	(ulimit -n 500 && wrapper -limit nofile=501)
+	run -0 get "$CGI_C/world"
+	[[ $output == *'nofile=501\n'* ]]
+}
+
 @test "-limit does not bind the wrapper itself" {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	wrapper -limit nofile=20 -limit fsize=0

@@ -157,6 +157,7 @@ static const char *set_limit(void *settings, const char *value)
 			return "the limit is not a whole number";
 		if (s->limits == RLIM_NLIMITS)
 			return "too many of these";
+		s->limit[s->limits].word = value;
 		s->limit[s->limits].resource = known[i].resource;
 		s->limit[s->limits++].value =
 			(rlim_t)number * (rlim_t)known[i].unit;

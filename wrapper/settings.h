@@ -30,7 +30,8 @@ struct handler {
 };
 
 struct limit {
-	int resource; /* RLIMIT_... */
+	const char *word; /* as it was given */
+	int resource;	  /* RLIMIT_... */
 	rlim_t value;
 };
 

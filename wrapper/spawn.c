@@ -79,6 +79,30 @@ static int set_limits(void)
 	return 0;
 }
 
+/* A higher one is tried: who may raise it, and how far, the system knows. */
+static bool can_have(const struct limit *limit)
+{
+	struct rlimit own, more;
+
+	if (syscall(SYS_prlimit64, 0, limit->resource, NULL, &own) < 0 ||
+	    limit->value <= own.rlim_max)
+		return true;
+	more = own;
+	more.rlim_max = limit->value;
+	return set_limit(limit->resource, &more) == 0 &&
+	       set_limit(limit->resource, &own) == 0;
+}
+
+const struct limit *spawn_refused_limit(void)
+{
+	int i;
+
+	for (i = 0; i < set.limits; i++)
+		if (!can_have(&set.limit[i]))
+			return &set.limit[i];
+	return NULL;
+}
+
 int spawn_become(uid_t uid, gid_t gid)
 {
 	if (syscall(SET_GROUPS, (size_t)0, NULL) < 0 ||

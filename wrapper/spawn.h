@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct limit;
+
 /*
  * Starts one process: the only file that knows how. Everything that the new
  * process needs is prepared before, so that between vfork(2) and execve(2) it
@@ -37,6 +39,10 @@ struct spawn {
  * library's own would tell other threads, of which we have none and a process
  * after vfork must not think. Returns 0, or -1 and errno. */
 int spawn_become(uid_t uid, gid_t gid);
+
+/* The first limit of the settings that this process cannot give a program, and
+ * errno; NULL if there is none. */
+const struct limit *spawn_refused_limit(void);
 
 /* Once, before the first program; the descriptors 0 to 2 of this process are
  * this file's own from here on. Returns 0, or -1 and errno. */

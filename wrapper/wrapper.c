@@ -229,6 +229,15 @@ static void settle_paths(void)
 		check_program("-handler ", set.handler[i].program);
 }
 
+static void check_limits(void)
+{
+	const struct limit *limit = spawn_refused_limit();
+
+	if (limit)
+		die(1, "-limit %s: the hard limit is lower: %s", limit->word,
+		    strerror(errno));
+}
+
 /* A mistake that shows only behind -chroot or as -user is one before anything
  * is listened on all the same: another process finds it. */
 static void rehearse(void)
@@ -239,6 +248,7 @@ static void rehearse(void)
 	if (pid == 0) {
 		privilege_drop();
 		settle_paths();
+		check_limits();
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -272,6 +282,8 @@ static void start_up(void)
 	privilege_check();
 	if (set.chroot || set.user)
 		rehearse();
+	else
+		check_limits();
 	if (!set.chroot)
 		settle_paths();
 	serve_take_signals();
