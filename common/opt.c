@@ -47,24 +47,28 @@ int opt_number(const char *text, long min, long max, long *number)
 
 int opt_seconds(const char *text, long *ms)
 {
+	const char *first = text + (*text == '.');
 	long value = 0;
 	long unit = 100;
+	bool some = false;
 	const char *p;
 
 	for (p = text; *p >= '0' && *p <= '9' && value < SECONDS_MAX; p++)
 		value = value * 10 + (*p - '0');
-	if (p == text || value >= SECONDS_MAX)
+	if (*first < '0' || *first > '9' || value >= SECONDS_MAX)
 		return -1;
 	value *= 1000;
 	if (*p == '.') {
 		for (p++; *p >= '0' && *p <= '9'; p++) {
 			value += unit * (*p - '0');
 			unit /= 10;
+			some |= *p != '0';
 		}
 	}
 	if (*p)
 		return -1;
-	*ms = value;
+	/* 0 means never. */
+	*ms = value == 0 && some ? 1 : value;
 	return 0;
 }
 

@@ -224,6 +224,7 @@ variables() {
 @test "-timeout is 30 seconds with -url, and decimals are allowed" {
 	app
 	run -28 --separate-stderr url / -env DO=sleep=3000 -timeout 0.2
+	run -28 url / -env DO=sleep=300 -timeout 0.0001
 	run -0 url / -env DO=sleep=300 -timeout 5.5
 	run -2 url / -timeout soon
 	run -2 url / -timeout -1

@@ -299,6 +299,26 @@ sip() {
 	[ "$(stat -c %s big)" -le 1048576 ]
 }
 
+@test "a time that is given is never 0, which is none, however short it is; it may begin with a dot" {
+	local option
+	program quiet <<<$'#!/bin/sh\nexec sleep 100'
+	for option in -max-time -timeout; do
+		wrapper $option 0.0001
+		run -0 get "$PWD/quiet"
+		[[ $output == *'Status: 504'* ]] || return
+		stop_wrapper
+	done
+	wrapper -max-time .02
+	run -0 get "$CGI_C/sleeper" "WAIT=$PWD/go"
+	logged '-max-time of 0.020'
+	stop_wrapper
+	# Zeros are none, as many as there are.
+	wrapper -max-time 0.0000
+	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' \
+		"create $PWD/go" 'end 1' 'tell 1'
+	[[ $output == *'END 0 0'* ]]
+}
+
 @test "-limit beyond a hard limit that may not be raised is an error at the start" {
 	local user=()
 	[ "$(id -u)" -ne 0 ] || user=(-user 61234)

@@ -52,6 +52,8 @@ fails() {
 	usage_error -mode -listen "$SOCK" -mode 1000
 	usage_error -grace -listen "$SOCK" -grace 1x
 	usage_error -timeout -listen "$SOCK" -timeout ''
+	usage_error -timeout -listen "$SOCK" -timeout .
+	usage_error -timeout -listen "$SOCK" -timeout .x5
 	usage_error -limit -listen "$SOCK" -limit nothing=3
 	usage_error -handler -listen "$SOCK" -handler nothing
 	usage_error -stderr -listen "$SOCK" -stderr nowhere
