@@ -68,7 +68,14 @@ static bool is_word(const char *word, const char *name)
 	return strcmp(word, name) == 0;
 }
 
+static bool is_help(const char *word)
+{
+	return is_word(word, "help") || is_word(word, "h");
+}
+
 struct sides {
+	bool help; /* or version: one of them is all that is wanted */
+	bool version;
 	bool wrapper;
 	bool bridge;
 	const char *unknown;	  /* the first option that no side has */
@@ -90,6 +97,8 @@ static struct sides find_sides(int argc, char **argv)
 
 		if (strcmp(argv[i], "--") == 0)
 			break;
+		found.help |= !opt && is_help(argv[i]);
+		found.version |= !opt && is_word(argv[i], "version");
 		if (!opt && !found.unknown)
 			found.unknown = argv[i];
 		if (!opt)
@@ -115,9 +124,14 @@ static bool is_passed_a_socket(void)
 /* file is what -f named, or NULL. */
 static int choose(int argc, char **argv, const char *file)
 {
+	static const char version[] = "cgi-fcgi " VERSION "\n";
 	struct sides sides = find_sides(argc, argv);
 	const char *foreign;
 
+	if (sides.help)
+		return print_help();
+	if (sides.version)
+		return print(version, sizeof(version) - 1);
 	if (sides.wrapper && sides.bridge)
 		opt_usage("-listen and -connect are two sides: choose one");
 	if (!sides.bridge)
@@ -144,7 +158,6 @@ static int choose(int argc, char **argv, const char *file)
 
 int main(int argc, char **argv)
 {
-	static const char version[] = "cgi-fcgi " VERSION "\n";
 	const char *file = NULL;
 
 	fds_open_standard();
@@ -159,10 +172,6 @@ int main(int argc, char **argv)
 			  NULL);
 		log_before_end(bridge_last_words);
 	}
-	if (argc > 1 && (is_word(argv[1], "help") || is_word(argv[1], "h")))
-		return print_help();
-	if (argc > 1 && is_word(argv[1], "version"))
-		return print(version, sizeof(version) - 1);
 	if (argc > 1 && is_word(argv[1], "f")) {
 		if (argc < 3)
 			opt_usage("-f needs FILE");

@@ -236,6 +236,25 @@ static void settle_defaults(void)
 	wish.name = wish.connect ? wish.connect : wish.app;
 }
 
+/* APP and how many of it: what is behind the options. */
+static void read_app(char **words)
+{
+	int i;
+
+	wish.app = words[0];
+	for (i = 1; words[0] && words[i]; i++)
+		if (words[i][0] == '-')
+			opt_usage("%s: options go before APP", words[i]);
+	if (!words[0] || !words[1])
+		return;
+	if (opt_number(words[1], 1, COPIES_MAX, &wish.copies) < 0)
+		opt_usage("%s: not a number of copies from 1 to %d", words[1],
+			  COPIES_MAX);
+	if (words[2])
+		opt_usage("%s: one word too many: APP takes no arguments here",
+			  words[2]);
+}
+
 void bridge_read_words(int argc, char **argv)
 {
 	int i;
@@ -252,14 +271,7 @@ void bridge_read_words(int argc, char **argv)
 		log_before_end(NULL);
 	}
 	i = opt_parse(bridge_options, &wish, argc, argv);
-	if (i < argc)
-		wish.app = argv[i++];
-	if (i < argc && opt_number(argv[i++], 1, COPIES_MAX, &wish.copies) < 0)
-		opt_usage("%s: not a number of copies from 1 to %d",
-			  argv[i - 1], COPIES_MAX);
-	if (i < argc)
-		opt_usage("%s: one word too many: APP takes no arguments here",
-			  argv[i]);
+	read_app(argv + i);
 	check_url();
 	check_start();
 	settle_defaults();

@@ -363,6 +363,16 @@ starting() {
 	[[ $stderr == *': is it a FastCGI application? A CGI program is none' ]]
 }
 
+@test "an option behind APP is an error that says where options go" {
+	local words
+	for words in -bind '2 -bind' '-env A=b'; do
+		# Words of a command line.
+		# shellcheck disable=SC2086
+		run -2 starting -start -connect "$SOCK" "$APP" $words
+		[[ $output == *": options go before APP"* ]] || return
+	done
+}
+
 @test "usage errors: no APP, no number, too many words" {
 	local words
 	while read -r words; do

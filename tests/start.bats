@@ -36,6 +36,22 @@ fails() {
 	[ -z "$stderr" ]
 }
 
+@test "-help, -h and -version count among other options of either side, but not as a value or behind them" {
+	local side
+	for side in -listen -connect; do
+		run -0 --separate-stderr "$CGI_FCGI" $side "$SOCK" -help
+		[[ $output == *-listen* ]]
+		run -0 --separate-stderr "$CGI_FCGI" -timeout 3 -h $side "$SOCK"
+		[[ $output == *-listen* ]]
+		run -0 --separate-stderr "$CGI_FCGI" $side "$SOCK" --version
+		[[ $output == cgi-fcgi* ]]
+		run -2 --separate-stderr "$CGI_FCGI" $side -help
+		[[ $stderr == *"$side -help: not an address"* ]]
+	done
+	run -2 "$CGI_FCGI" -once -url / -root -version app -help
+	[[ $output == *'-help: options go before APP'* ]]
+}
+
 @test "an unknown option is a usage error that names it" {
 	usage_error -nonsense -listen "$SOCK" -nonsense
 }
