@@ -172,12 +172,23 @@ static int refuse_missing(struct source *source, const char *length,
 	return 0;
 }
 
-/* Apache's mod_cgi undoes the chunks and leaves the length out. */
+/* Apache's mod_cgi undoes the chunks and leaves the length out. Of several
+ * codings the last one is the outermost. */
 static bool is_chunked(const struct params *params)
 {
-	const char *coding = params_get(params, "HTTP_TRANSFER_ENCODING");
+	static const char name[] = "chunked";
+	const char *last = params_get(params, "HTTP_TRANSFER_ENCODING");
+	const char *comma = last ? strrchr(last, ',') : NULL;
 
-	return coding && strcasecmp(coding, "chunked") == 0;
+	if (!last)
+		return false;
+	if (comma)
+		last = comma + 1;
+	last += strspn(last, " \t");
+	if (strncasecmp(last, name, strlen(name)) != 0)
+		return false;
+	last += strlen(name);
+	return last[strspn(last, " \t")] == '\0';
 }
 
 static int open_body(struct source *source, struct params *params,

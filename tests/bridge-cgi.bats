@@ -129,6 +129,21 @@ apache_prefork() {
 	passes
 }
 
+@test "a body whose last coding of several is chunked is taken in; one without it is not" {
+	app
+	local coding
+	for coding in 'gzip, chunked' 'gzip,Chunked ' $'gzip ,\tchunked'; do
+		run -0 env HTTP_TRANSFER_ENCODING="$coding" QUERY_STRING=echo \
+			"$CGI_FCGI" -connect "$SOCK" <<<body
+		[[ $output == *body ]] || return
+	done
+	for coding in gzip 'chunked, gzip' chunkedly 'un chunked' ''; do
+		run -0 env HTTP_TRANSFER_ENCODING="$coding" QUERY_STRING=echo \
+			"$CGI_FCGI" -connect "$SOCK" <<<body
+		[[ $output != *body* ]] || return
+	done
+}
+
 @test "php-fpm behind lighttpd's mod_cgi, by SCRIPT_FILENAME" {
 	start_php_fpm
 	bridge_script "$PHP"
