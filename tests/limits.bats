@@ -226,6 +226,82 @@ sip() {
 	[ $(($(now_ms) - from)) -ge 500 ]
 }
 
+# Ends at once and leaves in its group what prints on; its pid is in pid.
+leaves() {
+	program leaves <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		(trap "$TRAP" TERM; while :; do echo more || :; sleep 0.1; done) &
+		echo $! >"$PIDFILE"
+	END
+	export PIDFILE=$PWD/pid TRAP=${1--}
+}
+
+@test "-max-time ends what an ended program left in its group, while the request is not over" {
+	leaves
+	wrapper -max-time 1 -env PIDFILE -env TRAP
+	run -0 get "$PWD/leaves"
+	[[ $output == *'more'*-max-time*'END 143 0'* ]]
+	wait_for gone_of pid
+}
+
+@test "what an ended program left in its group gets KILL after -grace, if it ignores TERM" {
+	leaves ''
+	wrapper -max-time 1 -grace 1 -env PIDFILE -env TRAP
+	run -0 get "$PWD/leaves"
+	local from
+	from=$(now_ms)
+	alive "$(cat pid)"
+	wait_for gone_of pid
+	[ $(($(now_ms) - from)) -ge 500 ]
+}
+
+@test "-timeout, an abort and a closed connection end what an ended program left in its group" {
+	program pours <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		yes &
+		echo $! >"$PIDFILE"
+	END
+	leaves
+	wrapper -timeout 1 -env PIDFILE -env TRAP
+	start deaf "$BUILD/wire" "$SOCK" "get 1 $PWD/pours" 'stall 20000'
+	wait_for logged '-timeout of 1.000 s'
+	wait_for gone_of pid
+	stop deaf
+	rm pid
+	run -0 wire "get 1 $PWD/leaves" "await $PWD/pid" 'out 1 more\nmore' \
+		'abort 1' 'end 1'
+	wait_for gone_of pid
+	rm pid
+	run -0 wire "get 1 $PWD/leaves" "await $PWD/pid" 'out 1 more\nmore' \
+		'close'
+	wait_for gone_of pid
+}
+
+@test "TERM to the wrapper: what an ended program left is ended after -grace, while the request is not over" {
+	leaves
+	wrapper -grace 1 -env PIDFILE -env TRAP
+	start client "$BUILD/wire" "$SOCK" "get 1 $PWD/leaves" \
+		'out 1 more\nmore' "create $PWD/more" 'end 1' 'tell 1'
+	wait_for [ -e more ]
+	stop_wrapper
+	[ "$STATUS" -eq 0 ]
+	wait_for gone_of pid
+	ended client
+	[ "$STATUS" -eq 0 ]
+	grep -q '1 END 0 0' client.log
+}
+
+@test "an ended program whose request goes on gives its place under -max back" {
+	leaves
+	wrapper -max 1 -queue 0 -env PIDFILE -env TRAP
+	run -0 wire "get 1 $PWD/leaves" 'out 1 more\nmore' \
+		"get 2 $CGI/hello" 'end 2' 'tell 2' 'abort 1' 'end 1'
+	[[ $output == *'2 STDOUT Content-Type'* ]]
+	wait_for gone_of pid
+}
+
 @test "-grace 0: KILL follows at once" {
 	family
 	wrapper -grace 0 -env PIDS

@@ -20,7 +20,7 @@
 
 static struct child *table[BUCKETS];
 static long count;
-static long left; /* groups that are to end, whose leader has */
+static long left; /* of the table, whose leader is reaped */
 static void (*stranger_ended)(pid_t pid);
 static struct timers grace;
 static struct timers look;
@@ -44,6 +44,8 @@ static void release(struct child *child)
 		at = &(*at)->next;
 	*at = child->next;
 	timer_stop(&child->timer);
+	if (child->reaped)
+		left--;
 	loop_free(child);
 }
 
@@ -52,20 +54,27 @@ static bool has_group(const struct child *child)
 	return kill(-child->pid, 0) == 0 || errno == EPERM;
 }
 
+/* Whether the group's number is still its own. */
+static bool may_signal(const struct child *child)
+{
+	return !child->reaped || (!child->gone && has_group(child));
+}
+
 /* What is left of a group after its leader was reaped. */
 static void look_again(struct timer *timer)
 {
 	struct child *child = LOOP_OWNER(timer, struct child, timer);
 
 	if (has_group(child)) {
-		if (loop_now() < child->kill_ms) {
+		if (!child->kill_ms || loop_now() < child->kill_ms) {
 			timer_start(&look, timer);
 			return;
 		}
 		kill(-child->pid, SIGKILL);
 	}
-	left--;
-	release(child);
+	child->gone = true;
+	if (!child->owner)
+		release(child);
 }
 
 static void grace_is_over(struct timer *timer)
@@ -98,43 +107,44 @@ struct child *child_add(pid_t pid, void *owner,
 void child_forget(struct child *child)
 {
 	child->owner = NULL;
+	if (child->reaped && (!child->kill_ms || !may_signal(child)))
+		release(child);
 }
 
 void child_terminate(struct child *child)
 {
-	if (child->kill_ms)
+	if (child->kill_ms || !may_signal(child))
 		return;
 	kill(-child->pid, SIGTERM);
 	/* A stopped process takes no TERM before it goes on. */
 	kill(-child->pid, SIGCONT);
 	child->kill_ms = loop_now() + set.grace_ms;
+	/* Once the leader is reaped, it is looked at already. */
+	if (child->reaped)
+		return;
 	child->timer.expired = grace_is_over;
 	timer_start(&grace, &child->timer);
 }
 
 void child_end(struct child *child)
 {
-	child->owner = NULL;
 	child_terminate(child);
+	child_forget(child);
 }
 
+/* Most have left nothing, and their owner says so before the first look. */
 static void reap_one(struct child *child, int status)
 {
-	void *owner = child->owner;
-
 	count--;
-	child->owner = NULL;
+	left++;
 	child->reaped = true;
 	shared_end();
-	if (child->kill_ms && has_group(child)) {
-		left++;
-		child->timer.expired = look_again;
-		timer_start(&look, &child->timer);
-	} else {
+	child->timer.expired = look_again;
+	timer_start(&look, &child->timer);
+	if (child->owner)
+		child->exited(child->owner, status);
+	else if (!child->kill_ms || !has_group(child))
 		release(child);
-	}
-	if (owner)
-		child->exited(owner, status);
 }
 
 void child_mind_strangers(void (*ended)(pid_t pid))
@@ -167,7 +177,8 @@ void child_signal_all(int signal_number)
 
 	for (i = 0; i < BUCKETS; i++)
 		for (child = table[i]; child; child = child->next)
-			kill(-child->pid, signal_number);
+			if (may_signal(child))
+				kill(-child->pid, signal_number);
 }
 
 void child_terminate_all(void)
@@ -177,8 +188,7 @@ void child_terminate_all(void)
 
 	for (i = 0; i < BUCKETS; i++)
 		for (child = table[i]; child; child = child->next)
-			if (!child->reaped)
-				child_terminate(child);
+			child_terminate(child);
 }
 
 long child_count(void)

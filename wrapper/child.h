@@ -9,7 +9,8 @@
 /*
  * The programs that run, from their start, which is spawn's, until they are
  * reaped: told to end, awaited, and not left alone. A child outlives the
- * request it was started for; until it is reaped it counts under -max.
+ * request it was started for; until it is reaped it counts under -max. What a
+ * program leaves in its group can be ended as long as its owner waits.
  */
 
 struct child {
@@ -18,6 +19,7 @@ struct child {
 	int64_t kill_ms;    /* when its group gets KILL */
 	pid_t pid;	    /* of the process and of its group */
 	bool reaped;
+	bool gone;   /* reaped, and its group is empty or got KILL */
 	void *owner; /* the request; NULL when nobody waits for it any more */
 	void (*exited)(void *owner, int status); /* status as of waitpid(2) */
 };
@@ -25,13 +27,14 @@ struct child {
 /* Must be called once, after the settings are known. */
 void child_init(void);
 
-/* Takes a started process into the table. Returns NULL if there is no memory:
- * then the process has been killed and reaped. The caller has its place under
- * -max (shared_start); the table gives it back. */
+/* Takes a started process into the table, where it stays until it is reaped and
+ * its owner no longer waits. Returns NULL if there is no memory: then the
+ * process has been killed and reaped. The caller has its place under -max
+ * (shared_start); the table gives it back. */
 struct child *child_add(pid_t pid, void *owner,
 			void (*exited)(void *owner, int status));
 
-/* The owner no longer waits; the program goes on. */
+/* The owner no longer waits; the program, or what it left, goes on. */
 void child_forget(struct child *child);
 
 /* The owner no longer waits, and the program and what it started are ended:
@@ -45,8 +48,8 @@ void child_terminate(struct child *child);
  * told when one of them has. */
 void child_mind_strangers(void (*ended)(pid_t pid));
 
-/* Reaps all that have ended; exited is called for each that an owner waits for,
- * when the child may not be named any more. To be called after SIGCHLD. */
+/* Reaps all that have ended; exited is called for each that an owner waits for.
+ * To be called after SIGCHLD. */
 void child_reap(void);
 
 /* Sends a signal to the groups of all programs. */
@@ -55,7 +58,8 @@ void child_signal_all(int signal_number);
 /* child_terminate for all of them. */
 void child_terminate_all(void);
 
-/* How many are not reaped, and what is left of those that are to end. */
+/* How many are not reaped, and how many groups may be left that an owner waits
+ * for or that are to end. */
 long child_count(void);
 
 #endif

@@ -136,6 +136,12 @@ static void let_go_of_child(struct request *request,
 	request->child = NULL;
 }
 
+/* Whether its program itself is still there to be ended. */
+static bool is_running(const struct request *request)
+{
+	return request->child && !request->exited;
+}
+
 static uint32_t app_status_of(int wait_status)
 {
 	if (WIFSIGNALED(wait_status))
@@ -350,7 +356,6 @@ static void child_exited(void *owner, int status)
 {
 	struct request *request = owner;
 
-	request->child = NULL;
 	request->exited = true;
 	request->wait_status = status;
 	answer_ended(&request->answer);
@@ -721,7 +726,7 @@ void request_data_end(struct request *request)
 
 void request_abort(struct request *request)
 {
-	bool ran = request->child != NULL;
+	bool ran = is_running(request);
 
 	if (request->state == REQUEST_ENDING)
 		return;
@@ -815,7 +820,7 @@ void request_close(struct request *request)
 
 	if (set.verbose)
 		log_request(request);
-	if (!over && request->child)
+	if (!over && is_running(request))
 		shared->killed[KILLED_ABORTED]++;
 	stop_waiting(request);
 	/* It must not take the part of its body that came for the whole. */

@@ -64,6 +64,7 @@ struct request {
 			     is over */
 	uint64_t printed; /* on stdout, when that second began */
 	int wait_status;  /* as of waitpid(2) */
+	/* When it has exited: what is left in its group. */
 	struct child *child;
 	char *name; /* the program's path; owned */
 
@@ -127,8 +128,9 @@ enum request_turn request_turn(struct request *request, struct out *out);
 /* Whether all of its streams have come in. */
 bool request_is_read(const struct request *request);
 
-/* Frees it. A program that still runs is ended if the request is not over
- * (the connection has gone), and goes on alone if it is. */
+/* Frees it. A program that still runs, and what it left in its group, is ended
+ * if the request is not over (the connection has gone), and goes on alone if it
+ * is. */
 void request_close(struct request *request);
 
 /* After a turn: gives the memory of a crowd that has gone back to the system,
