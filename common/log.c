@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "text.h"
@@ -22,6 +24,8 @@ static const char *log_prefix = "cgi-fcgi";
 static bool log_syslog;
 static int log_fd = STDERR_FILENO;
 static long log_lost; /* lines, since one was written */
+static int64_t log_patience_ms = LOG_PATIENCE_MS; /* what is left of it */
+static int64_t log_window_ms;			  /* when it was all there */
 static void (*log_end)(void);
 
 void log_open(const char *name)
@@ -94,12 +98,36 @@ static void put_line(const char *text)
 	(void)n;
 }
 
-/* Whoever reads slowly is waited for; whoever has stopped must not stop us. */
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Whoever pauses is waited for; whoever has stopped, or does not keep up, must
+ * not stop us. */
 static bool is_read(void)
 {
 	struct pollfd one = {.fd = log_fd, .events = POLLOUT};
+	int64_t from;
+	bool taken;
 
-	return poll(&one, 1, log_lost ? 0 : LOG_PATIENCE_MS) != 0;
+	if (poll(&one, 1, 0) != 0)
+		return true;
+	if (log_lost)
+		return false;
+	from = clock_ms();
+	if (from - log_window_ms >= LOG_WINDOW_MS) {
+		log_window_ms = from;
+		log_patience_ms = LOG_PATIENCE_MS;
+	}
+	if (log_patience_ms <= 0)
+		return false;
+	taken = poll(&one, 1, (int)log_patience_ms) != 0;
+	log_patience_ms -= clock_ms() - from;
+	return taken;
 }
 
 static void log_line(const char *format, va_list args)

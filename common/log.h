@@ -7,8 +7,12 @@
  * name for example, are written as \xNN: nobody else's bytes begin a line.
  */
 
-#define LOG_LINE_MAX	1024 /* a longer line is cut there */
-#define LOG_PATIENCE_MS 500  /* with whoever reads it; then lines are lost */
+#define LOG_LINE_MAX 1024 /* a longer line is cut there */
+
+/* Whoever reads it is waited for so long in all of such a time; then lines are
+ * lost until it takes some again. */
+#define LOG_PATIENCE_MS 500
+#define LOG_WINDOW_MS	10000
 
 /* The name that begins each line; text lives as long as the process. */
 void log_open(const char *name);

@@ -178,3 +178,59 @@ many() {
 	timeout 5 grep -m 1 'lines were not read and are lost' <&$LOG
 	exec {LOG}>&-
 }
+
+# read_log PERL...: on a log in a FIFO, which the wrapper has, this is its
+# reader; what it reads is in read.log.
+read_log() {
+	mkfifo log
+	start reader perl -e '
+		open $log, "<", "log" or die $!;
+		open $read, ">", "read.log" or die $!;
+		$read->autoflush(1);
+		sub waiting {
+			my $n = pack "i", 0;
+			ioctl $log, 0x541b, $n; # FIONREAD
+			unpack "i", $n;
+		}
+		sub take { sysread $log, $_, shift and print $read $_ }
+		'"$1"
+	SOCK=$PWD/sock
+	start wrapper sh -c 'exec "$@" 2>log' sh "$CGI_FCGI" -listen "$SOCK" \
+		-stderr log
+	wait_for listens "$SOCK"
+	WRAPPER=$PID
+}
+
+@test "a log that is read slowly, and a program that fills it, hold nobody up" {
+	program loud <<-'END'
+		#!/bin/sh
+		yes 'this is a warning of a script that warns in a loop' >&2
+		: its stdout stays open
+	END
+	read_log 'select undef, undef, undef, 0.2 while take(4096)'
+	start loud "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/loud" 'end 1'
+	wait_for grep -q 'lines were not read and are lost' read.log
+	serves
+	# Its lines go on as they can.
+	local lines
+	lines=$(grep -c loud read.log)
+	more_lines() { [ "$(grep -c loud read.log)" -gt $((lines + 1000)) ]; }
+	wait_for more_lines
+	stop loud
+}
+
+@test "a log whose reader pauses for a moment loses no line" {
+	program warns <<-'END'
+		#!/usr/bin/perl
+		print "A: b\n\n";
+		print STDERR "line $_ ", "x" x 40, "\n" for 1 .. 3000;
+	END
+	# Until the pipe is full.
+	read_log 'select undef, undef, undef, 0.01 until waiting() > 60000;
+		1 while take(65536)'
+	run -0 get "$PWD/warns"
+	stop_wrapper
+	ended reader
+	[ "$(grep -c ': line [0-9]* x' read.log)" -eq 3000 ]
+	run ! grep -q lost read.log
+}
