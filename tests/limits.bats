@@ -442,6 +442,28 @@ leaves() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "-idle does not end it while what an ended program left may still print, in whichever worker" {
+	program job <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		(until [ -e "$WAIT" ]; do sleep 0.05; done
+		echo more && echo printed >"$WAIT.done") &
+	END
+	export WAIT=$PWD/go
+	local workers
+	for workers in 1 2; do
+		PRELOAD='' wrapper -idle 1 -env WAIT -workers $workers
+		run -0 get "$PWD/job"
+		sleep 1.6
+		alive "$WRAPPER"
+		touch go
+		wait_for [ -e go.done ]
+		ended wrapper
+		[ "$STATUS" -eq 0 ]
+		rm go go.done
+	done
+}
+
 @test "programs have the soft limit of descriptors that the wrapper was given, and it has the hard one" {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	program files <<-'END'

@@ -7,12 +7,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "shared.h"
+
 #define DRAIN_ROUNDS 16 /* reads a turn: others wait too */
 
 struct drain {
 	struct watch pipe;
 	struct task task;
 };
+
+static void drain_end(struct drain *drain)
+{
+	loop_shut(&drain->pipe);
+	mine->drains--;
+	loop_free(drain);
+}
 
 static void drain_run(struct task *task)
 {
@@ -26,8 +35,7 @@ static void drain_run(struct task *task)
 		if (n < 0 && errno == EAGAIN)
 			return;
 		if (n == 0 || (n < 0 && errno != EINTR)) {
-			loop_shut(&drain->pipe);
-			loop_free(drain);
+			drain_end(drain);
 			return;
 		}
 	}
@@ -54,10 +62,9 @@ void drain_take(struct watch *watch)
 	drain->pipe.ready = drain_ready;
 	drain->task.run = drain_run;
 	watch->fd = -1;
+	mine->drains++;
 	/* It is watched already by who had it, under another name. */
 	if (loop_change(&drain->pipe, LOOP_IN) < 0 &&
-	    loop_add(&drain->pipe, LOOP_IN) < 0) {
-		loop_shut(&drain->pipe);
-		loop_free(drain);
-	}
+	    loop_add(&drain->pipe, LOOP_IN) < 0)
+		drain_end(drain);
 }

@@ -337,7 +337,7 @@ static void mind_idleness(void)
 {
 	if (set.idle_ms == 0 || stopping)
 		return;
-	if (conn_count() > 0 || child_count() > 0) {
+	if (conn_count() > 0 || child_count() > 0 || mine->drains > 0) {
 		timer_stop(&idle);
 	} else if (!idle.next) {
 		shared->used_ms = loop_now();

@@ -56,6 +56,7 @@ void shared_return(int worker)
 	atomic_fetch_sub(&shared->waiting, atomic_exchange(&dead->waiting, 0));
 	atomic_store(&dead->connections, 0);
 	atomic_store(&dead->requests, 0);
+	atomic_store(&dead->drains, 0);
 	for (i = 0; i < TEMPLATES_MAX; i++)
 		atomic_store(&dead->template[i], 0);
 	atomic_store(&dead->pid, 0);
@@ -100,7 +101,8 @@ bool shared_in_use(void)
 	int i;
 
 	for (i = 0; i < shared->workers; i++)
-		if (shared->worker[i].connections > 0)
+		if (shared->worker[i].connections > 0 ||
+		    shared->worker[i].drains > 0)
 			return true;
 	return shared->running > 0;
 }

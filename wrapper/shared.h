@@ -47,6 +47,7 @@ struct shared_worker {
 	_Atomic long waiting;
 	_Atomic long connections;
 	_Atomic long requests; /* between FCGI_BEGIN_REQUEST and END */
+	_Atomic long drains;   /* pipes of what goes on after its request */
 	_Atomic pid_t pid;
 	_Atomic pid_t template[TEMPLATES_MAX]; /* 0: none */
 };
@@ -100,7 +101,7 @@ int shared_bell(void);
 /* Counts requests that wait for -max, in this worker and in all. */
 void shared_wait(long more);
 
-/* Whether any worker has a connection or a program. */
+/* Whether any worker has a connection, a program or what one left behind. */
 bool shared_in_use(void);
 
 /* Counts a program's or a request's time, in microseconds. */
