@@ -481,6 +481,16 @@ half_closes() {
 	[[ $output != *MPXS* ]]
 }
 
+@test "the status page counts every byte of a body that goes to the disk in part" {
+	wrapper -status /status
+	run -0 wire \
+		"open 1 $CGI/deaf CONTENT_LENGTH=300000 SERVER_SOFTWARE=nginx WAIT=$PWD/go" \
+		'stdin 1 x' 'fill 1 299999' 'stdin 1' 'out 1 \n\n' \
+		"create $PWD/go" 'end 1'
+	run -0 ask /status
+	[[ $output == *bytes_in*300000* ]]
+}
+
 @test "FCGI_DATA in another role than the filter's is ignored, its end too" {
 	wrapper
 	run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$CGI/echo CONTENT_LENGTH=2" \

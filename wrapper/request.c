@@ -608,32 +608,36 @@ void request_let_wait(struct request *request)
 		lose_body(request);
 }
 
+/* Bytes of its body have come in. */
+static void count_in(struct request *request, size_t n)
+{
+	if (n > 0)
+		touch(request);
+	shared->bytes_in += n;
+}
+
 static size_t take(struct request *request, const unsigned char *bytes,
 		   size_t n)
 {
 	size_t taken;
+	enum body_result result = body_take(&request->body, bytes, n, &taken);
 
-	switch (body_take(&request->body, bytes, n, &taken)) {
-	case BODY_LOST:
+	if (result == BODY_LOST) {
 		lose_body(request);
 		return n;
-	case BODY_FULL:
-		if (!request->holds_reply && request->state != REQUEST_BODY)
-			break;
+	}
+	count_in(request, taken);
+	if (result == BODY_FULL &&
+	    (request->holds_reply || request->state == REQUEST_BODY)) {
 		/* nginx goes on sending only as long as the reply is held
 		 * back, and it may be the reply that the program waits for. */
 		request_let_wait(request);
 		if (request->state == REQUEST_ENDING)
 			return n;
 		return taken + take(request, bytes + taken, n - taken);
-	case BODY_TAKEN:
-		break;
 	}
-	if (taken > 0)
-		touch(request);
 	if (request->body.lost)
 		request->changed(request);
-	shared->bytes_in += taken;
 	return taken;
 }
 
@@ -654,9 +658,7 @@ ssize_t request_pass_stdin(struct request *request, int socket, size_t n)
 		return 0;
 	if (body_pass(&request->body, socket, n, &passed) == BODY_FULL)
 		return request->holds_reply ? 0 : -1;
-	if (passed > 0)
-		touch(request);
-	shared->bytes_in += passed;
+	count_in(request, passed);
 	return (ssize_t)passed;
 }
 
