@@ -178,6 +178,16 @@ sip() {
 	[[ $output == *'4 4\n'* ]]
 }
 
+@test "-timeout: FCGI_DATA that comes before FCGI_STDIN has ended is a sign of life" {
+	wrapper -timeout 1
+	run -0 wire 'begin 1 filter' 'params 1 CONTENT_LENGTH=0' \
+		"params 1 SCRIPT_FILENAME=$CGI/echo FCGI_DATA_LENGTH=3" \
+		'params 1' 'data 1 a' 'stall 600' 'data 1 b' 'stall 600' \
+		'data 1 c' 'stall 600' 'data 1' 'stdin 1' 'end 1' 'tell 1'
+	[[ $output == *abc* ]]
+	[[ $output == *'END 0 0'* ]]
+}
+
 @test "-max-time before the first byte is a 504, and the program is gone" {
 	export PIDFILE=$PWD/pid
 	wrapper -max-time 0.5 -env PIDFILE

@@ -711,6 +711,8 @@ size_t request_data(struct request *request, const unsigned char *bytes,
 		return take(request, bytes, n);
 	if (body_take_early(&request->body, bytes, n) == BODY_LOST)
 		lose_body(request);
+	else
+		count_in(request, n);
 	return n;
 }
 
