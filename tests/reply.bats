@@ -181,6 +181,26 @@ internal_error() {
 	[[ $(records none) == 'Status: 500'* ]]
 }
 
+@test "a header without its end is passed on, and a first line that is none named, when what the program left says no more" {
+	program left <<-'END'
+		#!/bin/sh
+		setsid sleep 1000 2>/dev/null &
+		echo $! >"$PIDFILE"
+		printf "$QUERY_STRING"
+	END
+	wrapper
+	local pid server=SERVER_SOFTWARE=HAProxy
+	run -0 get "$PWD/left" "$server PIDFILE=$PWD/pid" 'QUERY_STRING=A:b\\nC:d\\n'
+	pid=$(cat pid)
+	alive "$pid"
+	kill "$pid"
+	[ "${lines[0]}" = '1 STDOUT A:b\nC:d\n' ]
+	[[ $output == *'END 0 0' ]]
+	run -0 get "$PWD/left" "PIDFILE=$PWD/pid" 'QUERY_STRING=Nothing'
+	kill "$(cat pid)"
+	[[ $output == *'STDOUT Status: 500'*'no header field'*'"Nothing"'* ]]
+}
+
 @test "for all others a part of a header leaves at once" {
 	wrapper
 	program parts <<-'END'

@@ -190,7 +190,9 @@ static void move_output(struct answer *answer, struct out *out, uint16_t id)
 	size_t n;
 
 	memcpy(content, answer->head, have);
-	n = stream_read(&answer->out, content + have, room - have);
+	n = stream_is_readable(&answer->out)
+		    ? stream_read(&answer->out, content + have, room - have)
+		    : 0;
 	if (n == 0 && (have == 0 || answer->out.pipe.fd >= 0))
 		return;
 	answer->moved = true;
@@ -205,10 +207,17 @@ static void move_output(struct answer *answer, struct out *out, uint16_t id)
 	answer->bytes += n;
 }
 
-static bool is_bad(const struct answer *answer)
+/* Whether what is held of a header has nothing to wait for any more. */
+static bool owes_head(const struct answer *answer)
 {
 	return !answer->judged && answer->head_have > 0 &&
-	       (answer->out.pipe.fd < 0 ||
+	       answer->out.pipe.fd < 0;
+}
+
+static bool is_bad(const struct answer *answer)
+{
+	return owes_head(answer) ||
+	       (!answer->judged &&
 		reply_judge(answer->head, answer->head_have) == REPLY_BAD);
 }
 
@@ -217,7 +226,7 @@ enum answer_result answer_move(struct answer *answer, struct out *out,
 {
 	if (stream_is_readable(&answer->err))
 		move_errors(answer, out, id);
-	if (!held && stream_is_readable(&answer->out) &&
+	if (!held && (stream_is_readable(&answer->out) || owes_head(answer)) &&
 	    !promise_output(answer, out, id))
 		move_output(answer, out, id);
 	if (is_bad(answer))
@@ -232,6 +241,11 @@ static void abandon(struct stream *stream)
 {
 	if (stream->pipe.fd >= 0)
 		drain_take(&stream->pipe);
+}
+
+void answer_end_output(struct answer *answer)
+{
+	abandon(&answer->out);
 }
 
 void answer_abandon(struct answer *answer)

@@ -92,6 +92,10 @@ bool answer_owes_errors(struct answer *answer);
 enum answer_result answer_move(struct answer *answer, struct out *out,
 			       uint16_t id, bool held);
 
+/* Nothing more of stdout is waited for: what comes is thrown away, and what is
+ * held of a header goes on. */
+void answer_end_output(struct answer *answer);
+
 /* Gives the pipes away: what is printed from now on is thrown away, and the
  * program is not disturbed. */
 void answer_abandon(struct answer *answer);

@@ -269,6 +269,8 @@ static void linger_is_over(struct timer *timer)
 
 	/* Unread while the server takes nothing: then it is not silent. */
 	request->orphaned = !stream_is_readable(&request->answer.out);
+	if (request->orphaned && request->exited)
+		answer_end_output(&request->answer);
 	request->changed(request);
 }
 
