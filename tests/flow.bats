@@ -78,6 +78,50 @@ pattern() {
 		'end 1'
 }
 
+@test "without FCGI_KEEP_CONN, too, what has come behind a body that nobody reads is seen" {
+	export PIDFILE=$PWD/pid
+	wrapper -env PIDFILE
+	local i text body=()
+	# More than fits into a pipe and a read, in records that are copied.
+	printf -v text '%04000d' 0
+	for i in {1..50}; do
+		body+=("stdin 1 $text")
+	done
+	behind() {
+		rm -f pid
+		run -0 wire 'begin 1' "params 1 SCRIPT_FILENAME=$CGI/silent" \
+			'params 1 CONTENT_LENGTH=9000000' 'params 1' \
+			"await $PWD/pid" "${body[@]}" "$@"
+		wait_for gone_of pid
+	}
+	behind 'abort 1' 'end 1'
+	# And what comes when it was looked for in vain.
+	behind 'stall 500' 'abort 1' 'end 1'
+	behind 'get-values FCGI_MAX_CONNS' 'records 1'
+	behind 'begin 2' "params 2 SCRIPT_FILENAME=$CGI/hello" 'params 2' \
+		'stdin 2' 'end 2' 'tell 2'
+	[[ $output == *hello* ]]
+}
+
+@test "an upload on a connection that is not kept costs no disk, however slowly its program reads" {
+	program late <<-'END'
+		#!/bin/sh
+		while ! [ -e "$GO" ]; do sleep 0.05; done
+		printf 'A: b\n\n'
+		wc -c
+	END
+	export GO=$PWD/go
+	wrapper -env GO -spool "$PWD/no/such/folder"
+	start sender "$BUILD/wire" "$SOCK" 'begin 1' \
+		"params 1 SCRIPT_FILENAME=$PWD/late CONTENT_LENGTH=2000000" \
+		'params 1' 'fill 1 2000000' 'stdin 1' 'end 1' 'tell 1'
+	sleep 0.5
+	touch go
+	ended sender
+	[ "$STATUS" -eq 0 ]
+	grep -q 2000000 sender.log
+}
+
 @test "a body that its program never reads is thrown away when the program has ended" {
 	wrapper
 	run -0 wire "open 1 $CGI/hello CONTENT_LENGTH=50000000" \

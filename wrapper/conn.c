@@ -236,12 +236,12 @@ static void manage(struct conn *conn, const struct record *record)
  * The program does not take its body now. If other requests may come on the
  * connection they must not wait for long; and if the server takes no reply
  * either, it waits for us to take the body first, while the program waits for
- * it to take the reply: somebody must give way.
+ * it to take the reply: somebody must give way. Nor may what has come already
+ * wait, an abort above all; but a body alone may, and costs no disk.
  */
 static void mind_stuck(struct conn *conn)
 {
-	if (conn->stuck && (conn->keep || conn->out.blocked) &&
-	    !conn->timer.next)
+	if (conn->stuck && !conn->timer.next)
 		timer_start(&stall_timers, &conn->timer);
 }
 
@@ -662,6 +662,45 @@ static void conn_run(struct task *task)
 		resume_input(conn);
 }
 
+/* Whether there is more in the bytes than the body that is stuck. */
+static bool has_more(const struct conn *conn, struct record_reader *reader,
+		     const unsigned char *bytes, size_t n)
+{
+	const unsigned char *end = bytes + n;
+	struct record record;
+
+	while (record_next(reader, &bytes, end, &record) == RECORD_PIECE)
+		if (record.id != conn->stuck->id ||
+		    (record.type != FCGI_STDIN && record.type != FCGI_DATA))
+			return true;
+	return false;
+}
+
+/* Whether something has come that waits behind the body. What is still in the
+ * socket, no more than its buffer holds, is looked at and stays there. */
+static bool is_awaited(const struct conn *conn)
+{
+	struct record_reader reader = conn->reader;
+	unsigned char *bytes;
+	ssize_t n = 0;
+	int size;
+	bool more;
+
+	if (conn->input &&
+	    has_more(conn, &reader, conn->input + conn->input_used,
+		     conn->input_size - conn->input_used))
+		return true;
+	if (ioctl(conn->socket.fd, FIONREAD, &size) < 0 || size <= 0)
+		return false;
+	bytes = malloc((size_t)size);
+	if (bytes)
+		n = recv(conn->socket.fd, bytes, (size_t)size,
+			 MSG_PEEK | MSG_DONTWAIT);
+	more = n > 0 && has_more(conn, &reader, bytes, (size_t)n);
+	free(bytes);
+	return more;
+}
+
 static void conn_ready(struct watch *watch, unsigned events)
 {
 	struct conn *conn = LOOP_OWNER(watch, struct conn, socket);
@@ -670,6 +709,7 @@ static void conn_ready(struct watch *watch, unsigned events)
 		conn->out.blocked = false;
 	if (events & (LOOP_IN | LOOP_HALF | LOOP_GONE))
 		conn->readable = true;
+	mind_stuck(conn);
 	if (events & (LOOP_HALF | LOOP_GONE))
 		conn->hung_up = true;
 	/* A unix socket tells a half-close from a close. On TCP both are a
@@ -686,7 +726,8 @@ static void conn_expired(struct timer *timer)
 
 	if (conn->lingers || !conn->used) {
 		conn->gone = true;
-	} else if (conn->stuck && (conn->keep || conn->out.blocked)) {
+	} else if (conn->stuck &&
+		   (conn->keep || conn->out.blocked || is_awaited(conn))) {
 		request_let_wait(conn->stuck);
 		conn->stuck = NULL;
 	}
