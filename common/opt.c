@@ -116,7 +116,7 @@ static const char *store(const struct opt *opt, void *settings,
 			       (long *)(void *)field) == 0)
 			return NULL;
 		text_format(why, sizeof(why),
-			    "not a whole number from %ld to %ld", opt->min,
+			    "not a whole number from %d to %d", opt->min,
 			    opt->max);
 		return why;
 	case OPT_SECONDS:

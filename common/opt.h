@@ -22,8 +22,8 @@ struct opt {
 	const char *arg;  /* what -help calls the value; NULL: takes none */
 	const char *help; /* one short line; NULL: -help shows its name alone */
 	enum opt_kind kind;
-	size_t at; /* offset of the field in the settings */
-	long min, max;
+	unsigned at; /* offset of the field in the settings */
+	int min, max;
 	/* Returns NULL, or why the value, which is empty if arg is NULL, is
 	 * refused. */
 	const char *(*call)(void *settings, const char *value);

@@ -136,7 +136,8 @@ static int check_interpreter(struct image *image, int fd,
 	if (pread(fd, name, size, (off_t)part->p_offset) != (ssize_t)size ||
 	    size == 0 || name[size - 1] != '\0')
 		return refuse(image, "its ELF header is damaged");
-	if (!strstr(path_base(name), "ld") || strstr(name, "musl"))
+	if (strncmp(path_base(name), "ld", 2) != 0 ||
+	    strncmp(path_base(name), "ld-musl", 7) == 0)
 		return refuse(image, "it has another C library");
 	return 0;
 }

@@ -303,7 +303,8 @@ static void raise_files(void)
 		return;
 	limit = set.files;
 	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+	/* musl links what sets it in each thread with setrlimit. */
+	if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) < 0)
 		set.files.rlim_cur = set.files.rlim_max;
 }
 
