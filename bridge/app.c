@@ -23,40 +23,28 @@
 
 #define PAUSE_MS 10
 
+#define BEGIN_MAX 16 /* of a name, with the NUL */
+
 extern char **environ;
 
-/* begins is a list of texts, each ended by NUL, and an empty one. */
-static bool begins_with_any(const char *pair, const char *begins)
+static bool begins_with_any(const char *pair, const char begins[][BEGIN_MAX])
 {
-	while (*begins && strncmp(pair, begins, strlen(begins)) != 0)
-		begins += strlen(begins) + 1;
-	return *begins;
+	while (**begins && strncmp(pair, *begins, strlen(*begins)) != 0)
+		begins++;
+	return **begins;
 }
 
 /* Whether a variable belongs to a request that a web server made of us. */
 static bool is_of_request(const char *pair)
 {
-	static const char begins[] = "AUTH_TYPE=\0"
-				     "AUTH_USER=\0"
-				     "AUTH_PASSWORD=\0"
-				     "CONTENT_\0"
-				     "CONTEXT_\0"
-				     "DOCUMENT_\0"
-				     "FCGI_DATA_\0"
-				     "FCGI_ROLE=\0"
-				     "GATEWAY_\0"
-				     "HTTPS=\0"
-				     "HTTP_\0"
-				     "PATH_INFO=\0"
-				     "PATH_TRANS\0"
-				     "QUERY_\0"
-				     "REDIRECT_\0"
-				     "REMOTE_\0"
-				     "REQUEST_\0"
-				     "SCRIPT_\0"
-				     "SERVER_\0"
-				     "SSL_\0"
-				     "UNIQUE_ID=\0";
+	static const char begins[][BEGIN_MAX] = {
+		"AUTH_TYPE=",	  "CONTENT_",	"CONTEXT_",   "DOCUMENT_",
+		"FCGI_DATA_",	  "FCGI_ROLE=", "GATEWAY_",   "HTTPS=",
+		"HTTP_",	  "PATH_INFO=", "PATH_TRANS", "QUERY_",
+		"REDIRECT_",	  "REMOTE_",	"REQUEST_",   "SCRIPT_",
+		"SERVER_",	  "SSL_",	"UNIQUE_ID=", "AUTH_USER=",
+		"AUTH_PASSWORD=", "",
+	};
 
 	/* But OpenSSL's own. */
 	return begins_with_any(pair, begins) &&
@@ -66,9 +54,12 @@ static bool is_of_request(const char *pair)
 /* Whether it is about sockets that were given to us (sd_listen_fds(3)). */
 static bool is_of_activation(const char *pair)
 {
-	static const char begins[] = "LISTEN_PID=\0"
-				     "LISTEN_FDS=\0"
-				     "LISTEN_FDNAMES=\0";
+	static const char begins[][BEGIN_MAX] = {
+		"LISTEN_PID=",
+		"LISTEN_FDS=",
+		"LISTEN_FDNAMES=",
+		"",
+	};
 
 	return begins_with_any(pair, begins);
 }

@@ -394,13 +394,14 @@ CALL(int, nanosleep, nanosleep,
      (const struct timespec *time, struct timespec *left), (time, left), -1)
 CALL(int, pipe2, pipe2, (int fds[2], int flags), (fds, flags), -1)
 CALL(int, poll, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
+CALL(int, prlimit, prlimit64,
+     (pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
+      struct rlimit64 *old),
+     (pid, resource, limit, old), -1)
 CALL(ssize_t, readlink, readlink, (const char *path, char *to, size_t size),
      (path, to, size), -1)
 CALL(char *, realpath, realpath, (const char *path, char *to), (path, to), NULL)
 CALL(int, rmdir, rmdir, (const char *path), (path), -1)
-CALL(int, setrlimit, setrlimit64,
-     (__rlimit_resource_t resource, const struct rlimit64 *limit),
-     (resource, limit), -1)
 CALL(int, setsockopt, setsockopt,
      (int fd, int level, int option, const void *value, socklen_t length),
      (fd, level, option, value, length), -1)
@@ -549,7 +550,7 @@ static int call_of(long number)
 	case SYS_openat2:
 		return CALL_openat2;
 	case SYS_prlimit64:
-		return CALL_prlimit64;
+		return CALL_prlimit;
 	case SYS_pwritev2:
 		return CALL_pwritev2;
 	case SYS_setgroups:

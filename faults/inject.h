@@ -71,7 +71,7 @@
 	X(poll, EINTR, ENOMEM)                                                 \
 	X(prctl, EPERM)                                                        \
 	X(pread, EINTR, EIO, SHORT)                                            \
-	X(prlimit64, EPERM)                                                    \
+	X(prlimit, EPERM)                                                      \
 	X(pwrite, EINTR, EDQUOT, EFBIG, EIO, ENOSPC, SHORT)                    \
 	X(pwritev2, EINTR, EOPNOTSUPP, EIO, ENOSPC)                            \
 	X(read, EINTR, EAGAIN, ECONNRESET, EIO, SHORT)                         \
@@ -87,7 +87,6 @@
 	X(setgroups, EPERM, ENOMEM)                                            \
 	X(setresgid, EAGAIN, EPERM)                                            \
 	X(setresuid, EAGAIN, EPERM)                                            \
-	X(setrlimit, EPERM)                                                    \
 	X(setsockopt, ENOBUFS, ENOMEM)                                         \
 	X(shutdown, ENOTCONN)                                                  \
 	X(signalfd, SHORTAGE)                                                  \

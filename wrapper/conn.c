@@ -25,11 +25,12 @@
 #include "shared.h"
 #include "values.h"
 
-#define READ_SIZE   65536 /* of one read */
-#define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
-#define SEND_ROUNDS 8	  /* full buffers sent a turn, or silent turns */
-#define SEND_AT	    16384 /* bytes gathered before they are sent */
-#define UNSAID_MAX  1024  /* requests while the server does not read */
+#define READ_SIZE   65536  /* of one read */
+#define READ_ROUNDS 8	   /* reads a turn: other connections wait too */
+#define SEND_ROUNDS 8	   /* full buffers sent a turn, or silent turns */
+#define SEND_AT	    16384  /* bytes gathered before they are sent */
+#define UNSAID_MAX  1024   /* requests while the server does not read */
+#define PEEK_MAX    262144 /* bytes: more than a unix socket holds */
 
 /* A program that reads nothing so long must not hold up the others. */
 #define STALL_MS 100
@@ -677,7 +678,7 @@ static bool has_more(const struct conn *conn, struct record_reader *reader,
 }
 
 /* Whether something has come that waits behind the body. What is still in the
- * socket, no more than its buffer holds, is looked at and stays there. */
+ * socket is looked at and stays there. */
 static bool is_awaited(const struct conn *conn)
 {
 	struct record_reader reader = conn->reader;
@@ -692,6 +693,8 @@ static bool is_awaited(const struct conn *conn)
 		return true;
 	if (ioctl(conn->socket.fd, FIONREAD, &size) < 0 || size <= 0)
 		return false;
+	if (size > PEEK_MAX)
+		size = PEEK_MAX;
 	bytes = malloc((size_t)size);
 	if (bytes)
 		n = recv(conn->socket.fd, bytes, (size_t)size,

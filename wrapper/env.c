@@ -37,7 +37,7 @@ static bool has_prefix(const char *text, const char *prefix)
  */
 static bool is_forbidden(const char *pair)
 {
-	static const char *const prefixes[] = {
+	static const char prefixes[][26] = {
 		"LD_",		"MALLOC_",
 		"HTTP_PROXY=",	"GCONV_PATH=",
 		"GETCONF_DIR=", "GLIBC_TUNABLES=",
