@@ -48,8 +48,12 @@ static void decode(char *text)
 	while (*text) {
 		int byte = decoded_byte(text);
 
-		*to++ = byte < 0 ? *text : (char)byte;
-		text += byte < 0 ? 1 : 3;
+		if (byte < 0) {
+			*to++ = *text++;
+		} else {
+			*to++ = (char)byte;
+			text += 3;
+		}
 	}
 	*to = '\0';
 }
