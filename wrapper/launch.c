@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +27,9 @@
 extern char **environ;
 
 /* The stdin of programs that get no body: a pipe that nobody writes to, and
- * that none of them can open for writing. */
+ * that none of them can open for writing, unless it is root's. */
 static int no_body = -1;
+static bool is_root;
 
 static int open_no_body(void)
 {
@@ -38,6 +40,20 @@ static int open_no_body(void)
 	no_body = ends[0];
 	close(ends[1]);
 	return fchmod(no_body, 0400);
+}
+
+/* A pipe that root's program has opened for writing is its own from then on:
+ * the next one gets another. */
+static void mind_no_body(void)
+{
+	struct pollfd one = {.fd = no_body, .events = POLLIN};
+
+	if (no_body < 0 || !is_root ||
+	    (poll(&one, 1, 0) == 1 && one.revents == POLLHUP))
+		return;
+	close(no_body);
+	no_body = -1;
+	open_no_body();
 }
 
 /* The last one that -env says, or else the wrapper's. */
@@ -55,8 +71,9 @@ static const char *own_path(void)
 int launch_init(void)
 {
 	set.path = own_path();
-	/* Owners are given pipes of their own; and root may open any. */
-	return set.as_owner || geteuid() == 0 ? 0 : open_no_body();
+	is_root = geteuid() == 0;
+	/* Owners are given pipes of their own. */
+	return set.as_owner ? 0 : open_no_body();
 }
 
 static int fail(struct launch *launch, int status, const char *what)
@@ -231,6 +248,8 @@ static int launch_program(struct launch *launch, struct program *program,
 	struct pipes pipes;
 	int result;
 
+	if (!has_body)
+		mind_no_body();
 	if (open_pipes(&pipes, has_body || no_body < 0) < 0)
 		return fail(launch, 503, program->path);
 	result = prepare(launch, program, env, &pipes);
