@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -76,12 +77,21 @@ static void open_terminal(struct sink *sink)
 	sink->kind = SINK_PLAIN;
 }
 
+/* The other end of terminals, /dev/ptmx: once more it is another one's. */
+static bool is_master(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && st.st_rdev == makedev(5, 2);
+}
+
 static void look_once(struct sink *sink)
 {
 	if (sink->kind != SINK_UNKNOWN)
 		return;
 	sink->kind = kind_of(sink->fd);
-	if (sink->kind == SINK_NOWAIT && isatty(sink->fd))
+	if (sink->kind == SINK_NOWAIT && isatty(sink->fd) &&
+	    !is_master(sink->fd))
 		open_terminal(sink);
 }
 

@@ -278,6 +278,19 @@ old_kernel() {
 	[ "$(cat count)" -eq 100000 ]
 }
 
+@test "the master of a terminal as stdout" {
+	app
+	run -0 python3 -c 'if True:
+		import os, subprocess, sys, tty
+		master, slave = os.openpty()
+		tty.setraw(slave)
+		done = subprocess.run(sys.argv[1:], stdout=master)
+		os.set_blocking(slave, False)
+		print(done.returncode, os.read(slave, 99).decode(), end="")
+		' "$CGI_FCGI" -connect "$SOCK" -url '/?x' 3>&-
+	[ "$output" = '0 hello x' ]
+}
+
 @test "at a terminal, where the environment is no request, a line says what makes one" {
 	app
 	on_terminal() {

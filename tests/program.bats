@@ -157,8 +157,7 @@ refused() {
 	paths "$to/prog/%C3%A9%20%zz%" 'SCRIPT_NAME=/p/prog/é\s%zz%' -- \
 		"$f/prog" /p/prog '/é %zz%'
 	paths "$to/a%20b" 'SCRIPT_NAME=/p/a\sb' -- "$f/a b" '/p/a b' ''
-	# Where its end has nothing encoded, or is called otherwise outside.
-	paths "$to/a%20b" SCRIPT_NAME=/other -- "$f/a b" /other ''
+	# Where its end has nothing encoded.
 	paths "$to/a%20b/x" 'SCRIPT_NAME=/p/a\sb/x' -- "$f/a b" '/p/a b' /x
 	paths "$to/prog/%2e%2F%00%20" 'SCRIPT_NAME=/p/prog/%2e%2F%00\s' -- \
 		"$f/prog" /p/prog '/%2e%2F%00 '
@@ -170,6 +169,9 @@ refused() {
 	refused 404 "$f/a%20b" "$to/a%20b" SCRIPT_NAME=/p/a%20b
 	refused 404 "$f/a%20b" "$to/a%20b" SCRIPT_NAME=/p/a%20b.html
 	refused 404 "$f/a%20b" "$to/a%20b"
+	# Called otherwise outside: it cannot be told.
+	refused 404 "$f/a%20b" "$to/a%20b" SCRIPT_NAME=/other
+	refused 404 "$f/pro%67" "$to/pro%67" SCRIPT_NAME=/x/pro%67/g
 	refused 404 "$f/a%20b" "SCRIPT_FILENAME=$f/a%20b" 'SCRIPT_NAME=/a\sb'
 }
 

@@ -222,6 +222,30 @@ came_as() {
 	cp "$CGI_C/world" 'www/a b.cgi'
 	expect 200 /a%20b.cgi/c%2520d && came_as '/a b.cgi' /c%20d
 	expect 404 /a%2520b.cgi
+	# Nor where the path is made of something that the client has encoded.
+	stop apache
+	mkdir www/pages www/swap
+	cp "$CGI_C/world" www/pages/admin.cgi
+	cp "$CGI_C/world" www/swap/admin
+	start_apache <<-END
+		<Files "admin.cgi">
+		    Require all denied
+		</Files>
+		<FilesMatch "\.cgi\$">
+		    SetHandler "proxy:unix:$SOCK|fcgi://localhost"
+		</FilesMatch>
+		<Location /x/>
+		    SetHandler "proxy:unix:$SOCK|fcgi://localhost"
+		</Location>
+		AliasMatch "^/x/([^/]+)/([^/]+)\$" "$PWD/www/\$2/\$1"
+		RewriteEngine on
+		RewriteCond %{QUERY_STRING} ^page=(.*)\$
+		RewriteRule ^/index\$ $PWD/www/pages/%1.cgi [L]
+	END
+	expect 403 '/index?page=admin'
+	expect 404 '/index?page=adm%69n'
+	expect 200 /x/admin/swap
+	expect 404 /x/admi%256e/swap
 }
 
 @test "Apache's mod_fcgid starts the wrapper itself, with the socket as fd 0" {

@@ -132,18 +132,21 @@ void child_end(struct child *child)
 	child_forget(child);
 }
 
-/* Most have left nothing, and their owner says so before the first look. */
+/* Most have left nothing. */
 static void reap_one(struct child *child, int status)
 {
 	count--;
 	left++;
 	child->reaped = true;
+	child->gone = !has_group(child);
 	shared_end();
+	timer_stop(&child->timer);
 	child->timer.expired = look_again;
-	timer_start(&look, &child->timer);
+	if (!child->gone)
+		timer_start(&look, &child->timer);
 	if (child->owner)
 		child->exited(child->owner, status);
-	else if (!child->kill_ms || !has_group(child))
+	else if (!child->kill_ms || child->gone)
 		release(child);
 }
 

@@ -61,9 +61,9 @@ static void decode(char *text)
 /*
  * Whether Apache has encoded the path: for ProxyPass and RewriteRule it has,
  * for SetHandler not, and then a %20 is of the file's name. SCRIPT_NAME, which
- * it has not, ends as the path does: with what the last %XX stands for, or with
- * that itself. A path whose end is no part of a URL that has a % may be encoded
- * too. What is not may not be decoded: Apache has not asked who may run that.
+ * it has not, ends as the path does: with what each %XX of a whole part stands
+ * for, or with that itself. What is not encoded, or may not be, must not be
+ * decoded: Apache has not asked who may run that.
  */
 static bool is_encoded(const char *path, const struct env *env)
 {
@@ -71,20 +71,28 @@ static bool is_encoded(const char *path, const struct env *env)
 	const char *name = env_get(env, "SCRIPT_NAME");
 	size_t left = strlen(path);
 	size_t n = name ? strlen(name) : 0;
+	bool found = false;
 
-	if (!name || !sent || without_proxy(sent) == sent || !strchr(path, '%'))
+	if (!sent || without_proxy(sent) == sent)
 		return false;
 	for (; left > 0 && n > 0; left--, n--) {
 		const char *last = path + left - 3;
 		int byte = left >= 3 ? decoded_byte(last) : -1;
 
-		if (byte >= 0)
-			return name[n - 1] == (char)byte &&
-			       (n < 3 || memcmp(name + n - 3, last, 3) != 0);
-		if (name[n - 1] != path[left - 1])
-			break;
+		if (byte >= 0) {
+			if (n >= 3 && memcmp(name + n - 3, last, 3) == 0)
+				return false;
+			found = true;
+			left -= 2;
+		} else {
+			byte = (unsigned char)path[left - 1];
+		}
+		if (name[n - 1] != (char)byte)
+			return false;
+		if (found && byte == '/')
+			return true;
 	}
-	return !strchr(name, '%');
+	return false;
 }
 
 /* The path that the request names, in memory of its own; NULL and *status if
