@@ -21,8 +21,7 @@
 #include "record.h"
 #include "wish.h"
 
-#define PAUSE_MS 10
-
+#define PAUSE_MS  10
 #define BEGIN_MAX 16 /* of a name, with the NUL */
 
 extern char **environ;

@@ -7,12 +7,11 @@
 #include <limits.h>
 #include <time.h>
 
+#include "clock.h"
+
 int64_t patience_now(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return clock_us() / 1000;
 }
 
 int64_t patience_in(long ms)

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "text.h"
 
 #define SYSLOG_PRIORITY "<29>" /* a daemon's notice (RFC 3164 §4.1.1) */
@@ -98,14 +98,6 @@ static void put_line(const char *text)
 	(void)n;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Whoever pauses is waited for; whoever has stopped, or does not keep up, must
  * not stop us. */
 static bool is_read(void)
@@ -118,7 +110,7 @@ static bool is_read(void)
 		return true;
 	if (log_lost)
 		return false;
-	from = clock_ms();
+	from = clock_us() / 1000;
 	if (from - log_window_ms >= LOG_WINDOW_MS) {
 		log_window_ms = from;
 		log_patience_ms = LOG_PATIENCE_MS;
@@ -126,7 +118,7 @@ static bool is_read(void)
 	if (log_patience_ms <= 0)
 		return false;
 	taken = poll(&one, 1, (int)log_patience_ms) != 0;
-	log_patience_ms -= clock_ms() - from;
+	log_patience_ms -= clock_us() / 1000 - from;
 	return taken;
 }
 

@@ -326,8 +326,7 @@ leaves() {
 	program stopped <<-'END'
 		#!/bin/sh
 		trap 'echo ended >"$PIDFILE.trap"; exit' TERM
-		echo $$ >"$PIDFILE.new"
-		mv "$PIDFILE.new" "$PIDFILE"
+		echo $$ >"$PIDFILE"
 		kill -STOP $$
 		while :; do sleep 0.02; done
 	END
@@ -554,11 +553,14 @@ leaves() {
 		printf 'Content-Type: text/plain\n\n'
 		exec sleep 30
 	END
-	wrapper -max 1 -grace 1
+	queued() {
+		get /x SCRIPT_NAME=/status | grep -qF 'queued: 1\n'
+	}
+	wrapper -max 1 -grace 1 -status /status
 	start first "$BUILD/wire" "$SOCK" "get 1 $PWD/waits" 'end 1'
 	wait_for [ -s starts ]
 	start second "$BUILD/wire" "$SOCK" "get 1 $PWD/waits" 'end 1' 'tell 1'
-	sleep 0.2
+	wait_for queued
 	stop_wrapper
 	ended first
 	ended second

@@ -132,7 +132,8 @@ void child_end(struct child *child)
 	child_forget(child);
 }
 
-/* Most have left nothing. */
+/* Most have left nothing. That is asked at once: soon the number may be another
+ * group's. */
 static void reap_one(struct child *child, int status)
 {
 	count--;

@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "explain.h"
 #include "log.h"
-#include "loop.h"
 #include "preload.h"
 #include "record.h"
 #include "settings.h"
@@ -202,7 +202,7 @@ static int give_pipes(const struct spawn *spawn)
 static int start(struct launch *launch, struct program *program,
 		 struct spawn *spawn)
 {
-	int64_t begun = loop_clock_us();
+	int64_t begun = clock_us();
 
 	launch->pid = preload_start(program, spawn);
 	if (launch->pid == 0)
@@ -213,7 +213,7 @@ static int start(struct launch *launch, struct program *program,
 			    program->why);
 		return -1;
 	}
-	histogram_add(&shared->spawn_time, loop_clock_us() - begun);
+	histogram_add(&shared->spawn_time, clock_us() - begun);
 	return 0;
 }
 
@@ -234,7 +234,8 @@ static int prepare(struct launch *launch, struct program *program,
 	if (spawn.files[0] < 0)
 		spawn.files[0] = no_body;
 	if (give_pipes(&spawn) < 0)
-		return fail(launch, 500, program->path);
+		return fail(launch, 500,
+			    "cannot give the pipes to the program's owner");
 	spawn.folder = choose_folder(program, env);
 	result = start(launch, program, &spawn);
 	if (spawn.folder >= 0 && spawn.folder != program->folder)

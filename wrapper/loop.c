@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 #define EVENTS_MAX  64
@@ -42,17 +42,9 @@ static struct task **last_task = &first_task;
 static struct freed *freed;
 static unsigned turn;
 
-int64_t loop_clock_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void read_clock(void)
 {
-	now_ms = loop_clock_us() / 1000;
+	now_ms = clock_us() / 1000;
 }
 
 int loop_open(void)

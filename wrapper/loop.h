@@ -98,9 +98,6 @@ void loop_free(void *block);
 /* Milliseconds of a clock that only goes forward, as of this turn. */
 int64_t loop_now(void);
 
-/* Microseconds of the same clock, as of this call. */
-int64_t loop_clock_us(void);
-
 /* Waits for what comes next and handles it. */
 void loop_turn(void);
 

@@ -314,15 +314,17 @@ static int correct(struct lookup *lookup, struct env *env)
 /* A program whose own name has a %XX is found by it. */
 static int look_up(struct lookup *lookup, const struct env *env, char *why)
 {
-	bool encoded = is_encoded(lookup->asked, env);
 	int status = lookup_file(lookup, why);
+	bool whole = status == 0 && !lookup->asked[lookup->found];
 
-	if (!encoded)
+	/* Most are found as they are. */
+	if (whole || (status != 0 && status != 404) ||
+	    !is_encoded(lookup->asked, env))
 		return status;
-	if (status == 0)
+	if (status == 0) {
 		decode(lookup->asked + lookup->found);
-	if (status != 404)
-		return status;
+		return 0;
+	}
 	if (lookup->fd >= 0)
 		close(lookup->fd);
 	free(lookup->path);

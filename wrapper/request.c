@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "clock.h"
 #include "launch.h"
 #include "log.h"
 #include "settings.h"
@@ -388,7 +389,7 @@ struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 	request->owner = owner;
 	request->changed = changed;
 	request->taken = taken;
-	request->begun_us = loop_clock_us();
+	request->begun_us = clock_us();
 	body_init(&request->body, in_ready);
 	answer_init(&request->answer, out_ready, err_ready);
 	request->idle.expired = idle_is_over;
@@ -809,7 +810,7 @@ enum request_turn request_turn(struct request *request, struct out *out)
 static void log_request(const struct request *request)
 {
 	int status = request->page ? request->page : request->answer.status;
-	int64_t us = loop_clock_us() - request->begun_us;
+	int64_t us = clock_us() - request->begun_us;
 
 	note("%s: status %d, %llu bytes in, %llu out, %lld.%03lld s, "
 	     "appStatus %u%s",
@@ -839,8 +840,7 @@ void request_close(struct request *request)
 	else
 		answer_close(&request->answer);
 	env_free(&request->env);
-	histogram_add(&shared->request_time,
-		      loop_clock_us() - request->begun_us);
+	histogram_add(&shared->request_time, clock_us() - request->begun_us);
 	shared->bytes_out += request->answer.bytes;
 	mine->requests--;
 	free(request->name);

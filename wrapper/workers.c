@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
-#include "loop.h"
 #include "notify.h"
 #include "serve.h"
 #include "shared.h"
@@ -157,7 +157,7 @@ static int wait_signal(const sigset_t *handled, bool hurry)
 
 int workers_run(struct listener *shared_listeners, int count)
 {
-	int64_t last = loop_clock_us() - HURRY_US;
+	int64_t last = clock_us() - HURRY_US;
 	sigset_t handled;
 
 	listeners = shared_listeners;
@@ -168,9 +168,9 @@ int workers_run(struct listener *shared_listeners, int count)
 		bool hurry = !stopping;
 		int number;
 
-		if (hurry && loop_clock_us() - last >= HURRY_US) {
+		if (hurry && clock_us() - last >= HURRY_US) {
 			hurry = start_missing();
-			last = loop_clock_us();
+			last = clock_us();
 		}
 		number = wait_signal(&handled, hurry);
 		if (number > 0 && number != SIGCHLD &&
