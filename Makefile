@@ -11,7 +11,8 @@ WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 # nobody calls, of a static libc above all, is left out.
 SIZE      = -fno-asynchronous-unwind-tables -fno-unwind-tables \
             -ffunction-sections -fdata-sections
-LDSIZE    = -Wl,-z,noseparate-code -Wl,--gc-sections
+SEGMENTS  = -Wl,-z,noseparate-code
+LDSIZE    = $(SEGMENTS) -Wl,--gc-sections
 CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
             -Icommon
 PREFIX   ?= /usr/local
@@ -43,7 +44,7 @@ $(BIN): $(OBJ)
 # Few segments: each costs every request's fork.
 $(TEMPLATE): preload/template.c common/template.h $(B)/flags
 	@mkdir -p $(@D)
-	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -nostartfiles -Wl,-z,now $(LDSIZE) -o $@ $<
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -nostartfiles -Wl,-z,now $(SEGMENTS) -o $@ $<
 	[ $(@D) -ef preload ] || cp $(PRELUDES) $(@D)
 
 $(B)/%.o: %.c $(B)/flags

@@ -5,7 +5,6 @@
  */
 #include "ask.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -122,6 +121,20 @@ static void add_request(struct params *params)
 		set(params, "CONTENT_LENGTH", "0");
 }
 
+/* As it stands in a variable's name, or 0: no character of a token (RFC 9110
+ * §5.6.2). */
+static char of_variable(char c)
+{
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	if (c == '-')
+		return '_';
+	if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	    (c && strchr("!#$%&'*+.^_`|~", c)))
+		return c;
+	return 0;
+}
+
 /* HTTP_NAME_OF_IT, or the two names without HTTP_ (RFC 3875 §4.1.18). */
 static char *header_name(struct params *params, const char *header,
 			 size_t length)
@@ -131,11 +144,9 @@ static char *header_name(struct params *params, const char *header,
 
 	memcpy(name, "HTTP_", 5);
 	for (i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)header[i];
-
-		if (!isalnum(c) && !strchr("!#$%&'*+-.^_`|~", c))
+		name[5 + i] = of_variable(header[i]);
+		if (!name[5 + i])
 			opt_usage("-header %s: not a header's name", header);
-		name[5 + i] = (char)(c == '-' ? '_' : toupper(c));
 	}
 	name[5 + length] = '\0';
 	if (strcmp(name, "HTTP_CONTENT_TYPE") == 0 ||

@@ -78,7 +78,7 @@ static const char *set_header(void *settings, const char *value)
 {
 	struct wish *w = settings;
 
-	if (strpbrk(value, "\r\n"))
+	if (value[strcspn(value, "\r\n")])
 		return "a header is one line";
 	add_word(w, &w->header, value);
 	return NULL;

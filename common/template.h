@@ -14,6 +14,11 @@
 #define TEMPLATE_NOW	  "now"
 #define TEMPLATE_LATER	  "later"
 
+/* How a dynamic loader's name begins: of the programs that it can be loaded
+ * into, and in template.so itself. */
+#define TEMPLATE_GLIBC "ld"
+#define TEMPLATE_MUSL  "ld-musl"
+
 #define TEMPLATE_FDS	 4     /* folder, stdin, stdout, stderr */
 #define TEMPLATE_ENV_MAX 65536 /* a larger environment needs no template */
 

@@ -125,8 +125,11 @@ static void put_string(struct output *output, const struct field *field,
 		       struct arguments *arguments)
 {
 	const char *text = va_arg(arguments->list, const char *);
+	size_t length = 0;
 
-	put_field(output, field, text, strnlen(text, field->precision));
+	while (length < field->precision && text[length])
+		length++;
+	put_field(output, field, text, length);
 }
 
 static void convert(struct output *output, char letter,

@@ -61,6 +61,15 @@ char *cgi_fcgi_env;
 size_t cgi_fcgi_env_length;
 int cgi_fcgi_files = -1;
 
+/* Where programs name their dynamic loader, the wrapper reads which C library
+ * this is for. */
+__attribute__((section(".interp"), used)) static const char c_library[] =
+#ifdef __GLIBC__
+	TEMPLATE_GLIBC;
+#else
+	TEMPLATE_MUSL;
+#endif
+
 static int channel = -1;
 static int taken = -1;	/* the child says so */
 static int unread = -1; /* what is printed while the program is loaded */
@@ -148,18 +157,29 @@ static int watch_files(void)
  */
 
 typedef void handler_function(void);
-typedef int register_function(handler_function *prepare,
-			      handler_function *parent, handler_function *child,
-			      void *library);
-
-register_function __register_atfork;
 
 static struct handlers {
 	handler_function *prepare, *parent, *child;
 } handlers[HANDLERS_MAX];
 static int handlers_count;
 
-/* What pthread_atfork(3) calls, in glibc. */
+static void note_handlers(handler_function *prepare, handler_function *parent,
+			  handler_function *child)
+{
+	if (handlers_count < HANDLERS_MAX)
+		handlers[handlers_count] =
+			(struct handlers){prepare, parent, child};
+	handlers_count++;
+}
+
+#ifdef __GLIBC__
+typedef int register_function(handler_function *prepare,
+			      handler_function *parent, handler_function *child,
+			      void *library);
+
+register_function __register_atfork;
+
+/* What pthread_atfork(3) calls. */
 int __register_atfork(handler_function *prepare, handler_function *parent,
 		      handler_function *child, void *library)
 {
@@ -167,12 +187,27 @@ int __register_atfork(handler_function *prepare, handler_function *parent,
 	void *symbol = dlsym(RTLD_NEXT, "__register_atfork");
 
 	memcpy(&real, &symbol, sizeof(real));
-	if (handlers_count < HANDLERS_MAX)
-		handlers[handlers_count] =
-			(struct handlers){prepare, parent, child};
-	handlers_count++;
+	note_handlers(prepare, parent, child);
 	return real ? real(prepare, parent, child, library) : ENOSYS;
 }
+#else
+typedef int register_function(handler_function *prepare,
+			      handler_function *parent,
+			      handler_function *child);
+
+register_function pthread_atfork;
+
+int pthread_atfork(handler_function *prepare, handler_function *parent,
+		   handler_function *child)
+{
+	register_function *real;
+	void *symbol = dlsym(RTLD_NEXT, "pthread_atfork");
+
+	memcpy(&real, &symbol, sizeof(real));
+	note_handlers(prepare, parent, child);
+	return real ? real(prepare, parent, child) : ENOSYS;
+}
+#endif
 
 static void call(handler_function *handler)
 {
@@ -195,22 +230,44 @@ static void refuse_many_handlers(void)
 
 /* --- The template */
 
+/* Where the C library keeps the thread's id. */
+static int *thread_id(int *cleared)
+{
+#ifdef __GLIBC__
+	return cleared;
+#else
+	/* musl: beside the thread's errno. What the kernel clears at its end
+	 * is a lock. */
+	(void)cleared;
+	return &errno - 1;
+#endif
+}
+
 /* fork(2), but the child is a child of our parent; *ended becomes readable when
- * it has ended. The C library keeps the thread's id where the kernel was told
- * to clear it. */
+ * it has ended. The C library is to know the child's id, and the kernel what it
+ * was told to clear at a thread's end. */
 static pid_t clone_sibling(int *ended)
 {
 	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
 		     CLONE_CHILD_CLEARTID | SIGCHLD;
-	int *tid = NULL;
+	int *cleared = NULL;
+	int *id;
+	long pid;
 
-	if (prctl(PR_GET_TID_ADDRESS, &tid) < 0 || !tid)
+	errno = ENOSYS;
+	if (prctl(PR_GET_TID_ADDRESS, &cleared) < 0 || !cleared)
+		return -1;
+	id = thread_id(cleared);
+	if (*id != (int)syscall(SYS_gettid))
 		return -1;
 #ifdef __x86_64__
-	return (pid_t)syscall(SYS_clone, flags, NULL, ended, tid, NULL);
+	pid = syscall(SYS_clone, flags, NULL, ended, id, NULL);
 #else
-	return (pid_t)syscall(SYS_clone, flags, NULL, ended, NULL, tid);
+	pid = syscall(SYS_clone, flags, NULL, ended, NULL, id);
 #endif
+	if (pid == 0 && id != cleared)
+		syscall(SYS_set_tid_address, cleared);
+	return (pid_t)pid;
 }
 
 static pid_t fork_sibling(int *ended)

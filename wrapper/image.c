@@ -17,6 +17,7 @@
 
 #include "path.h"
 #include "settings.h"
+#include "template.h"
 #include "text.h"
 
 #define LINES_MAX 4   /* #! lines that lead to one another */
@@ -29,15 +30,57 @@ static char python_prelude[PATH_MAX + 16];
 static char lines[LINES_MAX][HEAD_SIZE];
 static char found[LINES_MAX][PATH_MAX];
 static ElfW(Ehdr) own;
+static bool own_of_musl;
 
-static int read_header(const char *path)
+/* The path of the dynamic loader that an ELF file names. Returns its length, 0
+ * if it names none, -1 if its header is damaged. */
+static ssize_t read_loader(int fd, const ElfW(Ehdr) * elf, char name[HEAD_SIZE])
+{
+	ElfW(Phdr) part;
+	ssize_t size;
+	int i;
+
+	for (i = 0; i < elf->e_phnum; i++) {
+		off_t at = (off_t)(elf->e_phoff + (unsigned)i * sizeof(part));
+
+		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
+			break;
+		if (part.p_type != PT_INTERP)
+			continue;
+		if (part.p_filesz == 0 || part.p_filesz > HEAD_SIZE)
+			return -1;
+		size = (ssize_t)part.p_filesz;
+		if (pread(fd, name, part.p_filesz, (off_t)part.p_offset) !=
+			    size ||
+		    name[size - 1] != '\0')
+			return -1;
+		return size;
+	}
+	return 0;
+}
+
+/* Of musl, by the name of its dynamic loader. */
+static bool is_of_musl(const char *loader)
+{
+	return strncmp(path_base(loader), TEMPLATE_MUSL,
+		       strlen(TEMPLATE_MUSL)) == 0;
+}
+
+/* Of template.so: what it can be loaded into is like it. */
+static int read_own(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, &own, sizeof(own));
+	char loader[HEAD_SIZE];
+	int result = -1;
 
-	if (fd >= 0)
-		close(fd);
-	return n == (ssize_t)sizeof(own) ? 0 : -1;
+	if (fd < 0)
+		return -1;
+	if (read(fd, &own, sizeof(own)) == (ssize_t)sizeof(own) &&
+	    read_loader(fd, &own, loader) > 0)
+		result = 0;
+	close(fd);
+	own_of_musl = result == 0 && is_of_musl(loader);
+	return result;
 }
 
 /* Beside the command where it is built, or where it is installed. */
@@ -61,7 +104,7 @@ int image_init(void)
 			    folder_of_own);
 		text_format(python_prelude, sizeof(python_prelude),
 			    "%s/template.py", folder_of_own);
-		if (read_header(template_path) == 0)
+		if (read_own(template_path) == 0)
 			return 0;
 	}
 	return -1;
@@ -126,27 +169,11 @@ static int resolve_line(struct image *image, int folder, const char *path,
 	return insert(image, 0, words, count);
 }
 
-static int check_interpreter(struct image *image, int fd,
-			     const ElfW(Phdr) * part)
-{
-	char name[HEAD_SIZE];
-	size_t size =
-		part->p_filesz < sizeof(name) ? part->p_filesz : sizeof(name);
-
-	if (pread(fd, name, size, (off_t)part->p_offset) != (ssize_t)size ||
-	    size == 0 || name[size - 1] != '\0')
-		return refuse(image, "its ELF header is damaged");
-	if (strncmp(path_base(name), "ld", 2) != 0 ||
-	    strncmp(path_base(name), "ld-musl", 7) == 0)
-		return refuse(image, "it has another C library");
-	return 0;
-}
-
 static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
 {
-	ElfW(Phdr) part;
+	char loader[HEAD_SIZE];
 	struct stat st;
-	int i;
+	ssize_t length;
 
 	if (memcmp(elf->e_ident, own.e_ident, EI_VERSION) != 0 ||
 	    elf->e_machine != own.e_machine)
@@ -154,15 +181,16 @@ static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
 	if (fstat(fd, &st) < 0 || st.st_mode & (S_ISUID | S_ISGID) ||
 	    fgetxattr(fd, "security.capability", NULL, 0) >= 0)
 		return refuse(image, "it changes its rights when it is run");
-	for (i = 0; i < elf->e_phnum; i++) {
-		off_t at = (off_t)(elf->e_phoff + (unsigned)i * sizeof(part));
-
-		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
-			break;
-		if (part.p_type == PT_INTERP)
-			return check_interpreter(image, fd, &part);
-	}
-	return refuse(image, "it is linked statically");
+	length = read_loader(fd, elf, loader);
+	if (length < 0)
+		return refuse(image, "its ELF header is damaged");
+	if (length == 0)
+		return refuse(image, "it is linked statically");
+	if (strncmp(path_base(loader), TEMPLATE_GLIBC,
+		    strlen(TEMPLATE_GLIBC)) != 0 ||
+	    is_of_musl(loader) != own_of_musl)
+		return refuse(image, "it has another C library");
+	return 0;
 }
 
 /* Whether Python's own option names what is run: -m or -c, also behind others
