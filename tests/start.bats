@@ -417,6 +417,17 @@ new_worker() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "-idle counts from the last connection, one that is answered at once too" {
+	local asked
+	wrapper -idle 2 -status /status
+	sleep 1.2
+	run -0 "$CGI_FCGI" -connect "$SOCK" -url /status
+	asked=${EPOCHREALTIME/.}
+	ended wrapper
+	((${EPOCHREALTIME/.} - asked > 1900000))
+	((${EPOCHREALTIME/.} - asked < 2700000))
+}
+
 @test "-daemon returns when it listens; -pidfile then says whom to stop" {
 	# Names as they are given: both files go at its end.
 	start starter "$CGI_FCGI" -listen ./sock -daemon -pidfile pid

@@ -247,12 +247,23 @@ static void bell_ready(struct watch *watch, unsigned events)
 	request_start_waiting();
 }
 
-/* The timer is this worker's own: another one may have been in use since. */
+static void start_idle(long ms)
+{
+	idle_timers.ms = ms;
+	timer_start(&idle_timers, &idle);
+}
+
+/* The timer is this worker's own: another one may be in use, or has been
+ * since, and so may this one, for less than a turn. */
 static void idle_is_over(struct timer *timer)
 {
+	long unused = (long)(loop_now() - shared->used_ms);
+
 	(void)timer;
-	if (shared_in_use() || loop_now() - shared->used_ms < set.idle_ms)
-		timer_start(&idle_timers, &idle);
+	if (shared_in_use())
+		unused = 0;
+	if (unused < set.idle_ms)
+		start_idle(set.idle_ms - unused);
 	else if (set.workers > 1)
 		kill(getppid(), SIGTERM);
 	else
@@ -342,7 +353,7 @@ static void mind_idleness(void)
 		timer_stop(&idle);
 	} else if (!idle.next) {
 		shared->used_ms = loop_now();
-		timer_start(&idle_timers, &idle);
+		start_idle(set.idle_ms);
 	}
 }
 
