@@ -148,6 +148,13 @@ soak:
 	ATTACK=long SOAK=$(SOAK) BATS_TEST_TIMEOUT=3600 FILE_TIMEOUT=7200 \
 		JOBS=1 $(MAKE) T='tests/soak.bats tests/attack.bats' test
 
+# Debian's package in a Debian that is booted for it (as root).
+boot-test:
+	command -v debootstrap && command -v systemd-nspawn || { \
+		apt-get update && \
+		apt-get install -y debootstrap systemd-container; }
+	BATS_TEST_TIMEOUT=600 $(MAKE) T=tests/boot/systemd.bats test
+
 # BENCH=full takes longer and means more.
 bench: all
 	CGI_FCGI='$(abspath $(BIN))' bench/run $(BENCH)
@@ -159,4 +166,4 @@ analyse coverage asan-test valgrind-test preload-test check:
 -include $(OBJ:.o=.d) $(HELPERS:=.d) $(wildcard $(B)/fuzz/*.d)
 
 .PHONY: all static demo dist install uninstall clean helpers test bench FORCE \
-	faults soak fuzz analyse coverage asan-test valgrind-test preload-test check
+	faults soak fuzz boot-test analyse coverage asan-test valgrind-test preload-test check
