@@ -21,29 +21,27 @@
 #include "record.h"
 #include "wish.h"
 
-#define PAUSE_MS  10
-#define BEGIN_MAX 16 /* of a name, with the NUL */
+#define PAUSE_MS 10
 
 extern char **environ;
 
-static bool begins_with_any(const char *pair, const char begins[][BEGIN_MAX])
+/* The beginnings stand one behind the other, each with its NUL. */
+static bool begins_with_any(const char *pair, const char *begins)
 {
-	while (**begins && strncmp(pair, *begins, strlen(*begins)) != 0)
-		begins++;
-	return **begins;
+	while (*begins && strncmp(pair, begins, strlen(begins)) != 0)
+		begins += strlen(begins) + 1;
+	return *begins;
 }
 
 /* Whether a variable belongs to a request that a web server made of us. */
 static bool is_of_request(const char *pair)
 {
-	static const char begins[][BEGIN_MAX] = {
-		"AUTH_TYPE=",	  "CONTENT_",	"CONTEXT_",   "DOCUMENT_",
-		"FCGI_DATA_",	  "FCGI_ROLE=", "GATEWAY_",   "HTTPS=",
-		"HTTP_",	  "PATH_INFO=", "PATH_TRANS", "QUERY_",
-		"REDIRECT_",	  "REMOTE_",	"REQUEST_",   "SCRIPT_",
-		"SERVER_",	  "SSL_",	"UNIQUE_ID=", "AUTH_USER=",
-		"AUTH_PASSWORD=", "",
-	};
+	const char *begins =
+		"AUTH_TYPE=\0CONTENT_\0CONTEXT_\0DOCUMENT_\0FCGI_DATA_\0"
+		"FCGI_ROLE=\0GATEWAY_\0HTTPS=\0HTTP_\0PATH_INFO=\0"
+		"PATH_TRANS\0QUERY_\0REDIRECT_\0REMOTE_\0REQUEST_\0"
+		"SCRIPT_\0SERVER_\0SSL_\0UNIQUE_ID=\0AUTH_USER=\0"
+		"AUTH_PASSWORD=\0";
 
 	/* But OpenSSL's own. */
 	return begins_with_any(pair, begins) &&
@@ -53,14 +51,8 @@ static bool is_of_request(const char *pair)
 /* Whether it is about sockets that were given to us (sd_listen_fds(3)). */
 static bool is_of_activation(const char *pair)
 {
-	static const char begins[][BEGIN_MAX] = {
-		"LISTEN_PID=",
-		"LISTEN_FDS=",
-		"LISTEN_FDNAMES=",
-		"",
-	};
-
-	return begins_with_any(pair, begins);
+	return begins_with_any(pair, "LISTEN_PID=\0LISTEN_FDS=\0"
+				     "LISTEN_FDNAMES=\0");
 }
 
 /* Whether there is a request in the environment at all: a name such as

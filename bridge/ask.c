@@ -70,6 +70,14 @@ static void set(struct params *params, const char *name, const char *value)
 	params_add(params, name, strlen(name), value);
 }
 
+static void add_pair(struct params *params, const char *pair)
+{
+	size_t length = strcspn(pair, "=");
+
+	if (length > 0 && pair[length] == '=')
+		params_add(params, pair, length, pair + length + 1);
+}
+
 /* /PATH?QUERY, as a browser would have sent it. */
 static void add_url(struct params *params)
 {
@@ -97,22 +105,24 @@ static void add_url(struct params *params)
 
 static void add_request(struct params *params)
 {
+	/* Without REDIRECT_STATUS php-cgi runs nothing. */
+	const char *pair = "GATEWAY_INTERFACE=CGI/1.1\0"
+			   "SERVER_SOFTWARE=cgi-fcgi/" VERSION "\0"
+			   "SERVER_PROTOCOL=HTTP/1.1\0"
+			   "SERVER_NAME=localhost\0"
+			   "SERVER_PORT=80\0"
+			   "REMOTE_ADDR=127.0.0.1\0"
+			   "REMOTE_PORT=0\0"
+			   "REQUEST_SCHEME=http\0"
+			   "REDIRECT_STATUS=200\0"
+			   "HTTP_HOST=localhost\0";
 	const char *method = wish.method;
 
 	if (!method)
 		method = wish.body ? "POST" : "GET";
-	set(params, "GATEWAY_INTERFACE", "CGI/1.1");
-	set(params, "SERVER_SOFTWARE", "cgi-fcgi/" VERSION);
-	set(params, "SERVER_PROTOCOL", "HTTP/1.1");
-	set(params, "SERVER_NAME", "localhost");
-	set(params, "SERVER_PORT", "80");
-	set(params, "REMOTE_ADDR", "127.0.0.1");
-	set(params, "REMOTE_PORT", "0");
-	set(params, "REQUEST_SCHEME", "http");
+	for (; *pair; pair += strlen(pair) + 1)
+		add_pair(params, pair);
 	set(params, "REQUEST_METHOD", method);
-	/* php-cgi runs nothing without it. */
-	set(params, "REDIRECT_STATUS", "200");
-	set(params, "HTTP_HOST", "localhost");
 	add_url(params);
 	if (wish.body)
 		set(params, "CONTENT_TYPE",
@@ -192,12 +202,8 @@ static void add_environment(struct params *params)
 {
 	char **p;
 
-	for (p = environ; *p; p++) {
-		size_t length = strcspn(*p, "=");
-
-		if (length > 0 && (*p)[length] == '=')
-			params_add(params, *p, length, *p + length + 1);
-	}
+	for (p = environ; *p; p++)
+		add_pair(params, *p);
 }
 
 /* An authorizer is asked about a request, not about a resource of its own

@@ -23,10 +23,14 @@ struct opt {
 	const char *help; /* one short line; NULL: -help shows its name alone */
 	enum opt_kind kind;
 	unsigned at; /* offset of the field in the settings */
-	int min, max;
-	/* Returns NULL, or why the value, which is empty if arg is NULL, is
-	 * refused. */
-	const char *(*call)(void *settings, const char *value);
+	union {
+		struct {
+			int min, max;
+		};
+		/* Returns NULL, or why the value, which is empty if arg is
+		 * NULL, is refused. */
+		const char *(*call)(void *settings, const char *value);
+	};
 };
 
 /* The exit status of a usage error. */
