@@ -5,8 +5,10 @@
  */
 #include "app.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,11 +19,12 @@
 #include <unistd.h>
 
 #include "fds.h"
+#include "opt.h"
 #include "patience.h"
 #include "record.h"
 #include "wish.h"
 
-#define PAUSE_MS 10
+#define PAUSE_MS 2
 
 extern char **environ;
 
@@ -107,8 +110,50 @@ static int set_files(int socket)
 	return dup2(null, STDERR_FILENO);
 }
 
+/* What has left the application's group, but not its session. */
+static void kill_session(pid_t session)
+{
+	DIR *processes = opendir("/proc");
+	const struct dirent *entry;
+	long pid;
+
+	while (processes && (entry = readdir(processes)))
+		if (opt_number(entry->d_name, 1, INT_MAX, &pid) == 0 &&
+		    getsid((pid_t)pid) == session)
+			kill((pid_t)pid, SIGKILL);
+}
+
+/* With -once a process stands between us and the application: whatever ends
+ * us, it is told, and sees to it that nothing of the application stays. It
+ * returns in the application's process, or -1. */
+static int guard(pid_t us)
+{
+	sigset_t end;
+	pid_t app;
+
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* We may have gone before. */
+	if (getppid() != us)
+		raise(SIGTERM);
+	app = fork();
+	if (app <= 0)
+		return app;
+	/* The connection, above all: it is closed when we close it. */
+	fds_close_all();
+	/* To be stopped and to go on interrupts it. */
+	while (sigwaitinfo(&end, NULL) < 0)
+		;
+	kill(-app, SIGTERM);
+	app_await_end(app, patience_in(APP_END_MS));
+	_exit(0);
+}
+
 /* In the new process: becomes the application, or tells errno. */
-static _Noreturn void become(int socket, int report, char **environment)
+static _Noreturn void become(pid_t us, int socket, int report,
+			     char **environment)
 {
 	char *const argv[] = {wish.app, NULL};
 	sigset_t none;
@@ -116,10 +161,10 @@ static _Noreturn void become(int socket, int report, char **environment)
 	int error;
 
 	sigemptyset(&none);
-	if (wish.once)
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* Out of reach of a terminal's signals, the guard too. */
 	setsid();
-	if (set_files(socket) >= 0) {
+	if ((!wish.once || (guard(us) == 0 && setsid() >= 0)) &&
+	    set_files(socket) >= 0) {
 		fds_hide_inherited();
 		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
 			  NULL);
@@ -135,6 +180,7 @@ static _Noreturn void become(int socket, int report, char **environment)
 pid_t app_start(int socket)
 {
 	char **environment = own_environment();
+	pid_t us = getpid();
 	int report[2] = {-1, -1};
 	int error = ENOMEM;
 	pid_t pid = -1;
@@ -142,7 +188,7 @@ pid_t app_start(int socket)
 	if (environment && pipe2(report, O_CLOEXEC) == 0)
 		pid = fork();
 	if (pid == 0)
-		become(socket, report[1], environment);
+		become(us, socket, report[1], environment);
 	if (pid < 0)
 		error = errno;
 	free(environment);
@@ -150,7 +196,7 @@ pid_t app_start(int socket)
 		close(report[1]);
 	/* It ends without a byte when the application has been executed. */
 	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
-		waitpid(pid, NULL, 0);
+		app_end(pid);
 		pid = -1;
 	}
 	if (report[0] >= 0)
@@ -159,22 +205,29 @@ pid_t app_start(int socket)
 	return pid;
 }
 
+/* It is not waited for yet: its number stays its own. */
+static bool is_running(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
+		       0 &&
+	       info.si_pid == 0;
+}
+
 void app_await_end(pid_t pid, int64_t moment)
 {
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		if (patience_until(moment) == 0) {
-			kill(-pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-			return;
-		}
+	while (is_running(pid) && patience_until(moment) != 0)
 		patience_pause(PAUSE_MS);
-	}
-	/* What it has started itself. */
+	/* What it has started itself, too. */
 	kill(-pid, SIGKILL);
+	if (wish.once)
+		kill_session(pid);
+	waitpid(pid, NULL, 0);
 }
 
 void app_end(pid_t pid)
 {
-	kill(-pid, SIGTERM);
-	app_await_end(pid, patience_in(APP_END_MS));
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
 }

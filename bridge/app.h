@@ -14,15 +14,16 @@
 #define APP_END_MS 2000 /* between TERM and KILL */
 
 /* Starts it on a listening socket, which stays the caller's. Returns its pid
- * when it has been executed, or -1 and errno. With -once it ends when this
- * process does. */
+ * when it has been executed, or -1 and errno. With -once it is the pid of a
+ * guard, which ends the application when this process ends, however it does. */
 pid_t app_start(int socket);
 
 /* It has been sent TERM: waits for its end, with KILL at that moment, and kills
  * what it has started itself. */
 void app_await_end(pid_t pid, int64_t moment);
 
-/* TERM, and KILL if that is not enough. */
+/* With -once: tells the guard that it is over, and waits until nothing of the
+ * application is left. */
 void app_end(pid_t pid);
 
 #endif

@@ -38,12 +38,24 @@ void fds_open_standard(void)
 	close(fd);
 }
 
+/* Closes all from this one on, or marks them. */
+static void close_from(int fd, unsigned flags)
+{
+	if (syscall(SYS_close_range, (unsigned)fd, ~0u, flags) == 0)
+		return;
+	for (; fd < INHERITED_MAX; fd++)
+		if (flags)
+			fcntl(fd, F_SETFD, FD_CLOEXEC);
+		else
+			close(fd);
+}
+
 void fds_hide_inherited(void)
 {
-	int fd;
+	close_from(3, CLOSE_RANGE_CLOEXEC);
+}
 
-	if (syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-	for (fd = 3; fd < INHERITED_MAX; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
+void fds_close_all(void)
+{
+	close_from(0, 0);
 }

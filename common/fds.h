@@ -12,4 +12,7 @@ void fds_open_standard(void);
 /* Marks all from 3 on close-on-exec: they are not for what we start. */
 void fds_hide_inherited(void);
 
+/* Closes all: for a process that only waits. */
+void fds_close_all(void);
+
 #endif

@@ -11,6 +11,7 @@
 #include "inject.h"
 
 #include <dlfcn.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -375,6 +376,7 @@ CALL(int, ftruncate, ftruncate64, (int fd, off64_t size), (fd, size), -1)
 CALL(char *, getcwd, getcwd, (char *to, size_t size), (to, size), NULL)
 CALL(int, getpeername, getpeername,
      (int fd, __SOCKADDR_ARG name, socklen_t *length), (fd, name, length), -1)
+CALL(pid_t, getsid, getsid, (pid_t pid), (pid), -1)
 CALL(int, getsockname, getsockname,
      (int fd, __SOCKADDR_ARG name, socklen_t *length), (fd, name, length), -1)
 CALL(int, getsockopt, getsockopt,
@@ -398,6 +400,8 @@ CALL(int, prlimit, prlimit64,
      (pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
       struct rlimit64 *old),
      (pid, resource, limit, old), -1)
+CALL(DIR *, opendir, opendir, (const char *path), (path), NULL)
+CALL(struct dirent64 *, readdir, readdir64, (DIR * folder), (folder), NULL)
 CALL(ssize_t, readlink, readlink, (const char *path, char *to, size_t size),
      (path, to, size), -1)
 CALL(char *, realpath, realpath, (const char *path, char *to), (path, to), NULL)

@@ -52,6 +52,7 @@
 	X(getpwnam, EIO, SHORTAGE)                                             \
 	X(getpwuid, EIO, SHORTAGE)                                             \
 	X(getrandom, EAGAIN, EINTR, ENOSYS, SHORT)                             \
+	X(getsid, ESRCH)                                                       \
 	X(getsockname, ENOBUFS)                                                \
 	X(getsockopt, ENOBUFS, ENOMEM)                                         \
 	X(ioctl, EIO, ENOTTY)                                                  \
@@ -67,6 +68,7 @@
 	X(open, EINTR, EACCES, EIO, ENOSPC, EOPNOTSUPP, SHORTAGE)              \
 	X(openat, EINTR, EACCES, EIO, ENOENT, SHORTAGE)                        \
 	X(openat2, EINTR, EACCES, EAGAIN, ENOSYS, SHORTAGE)                    \
+	X(opendir, EACCES, SHORTAGE)                                           \
 	X(pipe2, SHORTAGE)                                                     \
 	X(poll, EINTR, ENOMEM)                                                 \
 	X(prctl, EPERM)                                                        \
@@ -75,6 +77,7 @@
 	X(pwrite, EINTR, EDQUOT, EFBIG, EIO, ENOSPC, SHORT)                    \
 	X(pwritev2, EINTR, EOPNOTSUPP, EIO, ENOSPC)                            \
 	X(read, EINTR, EAGAIN, ECONNRESET, EIO, SHORT)                         \
+	X(readdir, EIO)                                                        \
 	X(readlink, EACCES, EIO, ENOENT, ENOMEM)                               \
 	X(realloc, ENOMEM)                                                     \
 	X(realpath, EACCES, EIO, ENOENT, ENOMEM)                               \

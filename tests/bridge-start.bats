@@ -355,6 +355,42 @@ starting() {
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
+@test "-once leaves nothing of an APP that ignores TERM, nor of what it started, whatever ends it; one that does not is not waited for" {
+	local signal from
+	program stubborn <<-END
+		#!/bin/bash
+		trap '' TERM
+		set -m
+		sleep 1000 &
+		echo \$! >"$PWD/other"
+		set +m
+		sleep 1000 &
+		echo \$! >"$PWD/same"
+		echo \$\$ >"$PWD/itself"
+		"$APP"
+		while :; do sleep 1; done
+	END
+	nothing_stays() {
+		gone_of itself && gone_of same && gone_of other &&
+			copies_are 0
+	}
+	run -7 --separate-stderr starting -once -url '/?exit=7' "$PWD/stubborn"
+	[ -z "$stderr" ]
+	wait_for nothing_stays
+	for signal in TERM INT HUP KILL; do
+		rm itself
+		start asking env --default-signal=INT,HUP "$CGI_FCGI" -once \
+			-url '/?sleep=9000' "$PWD/stubborn"
+		wait_for eval '[ -s itself ] && copies_are 1'
+		stop asking $signal
+		[ "$STATUS" -eq $((128 + $(kill -l $signal))) ]
+		wait_for nothing_stays
+	done
+	from=$(now_ms)
+	starting -once -url '/?x' "$APP"
+	[ $(($(now_ms) - from)) -lt 1500 ] || [ -n "${INSTRUMENTED:-}" ]
+}
+
 @test "-once with an APP that is not there, or ends without listening" {
 	run -7 --separate-stderr starting -once -url / "$PWD/nothing"
 	[ "$stderr" = "cgi-fcgi: $PWD/nothing: start: $PWD/nothing: cannot be run: No such file or directory" ]
