@@ -230,42 +230,38 @@ void record_begin_request(unsigned char out[16], uint16_t id, uint16_t role,
 	memset(out + 11, 0, 5);
 }
 
+/* Of texts that stand one behind the other, each with its NUL; NULL if there
+ * are not so many. */
+static const char *text_at(const char *texts, unsigned index)
+{
+	while (*texts && index-- > 0)
+		texts += strlen(texts) + 1;
+	return *texts ? texts : NULL;
+}
+
 const char *record_type_name(uint8_t type)
 {
-	static const char *const names[] = {
-		NULL,
-		"FCGI_BEGIN_REQUEST",
-		"FCGI_ABORT_REQUEST",
-		"FCGI_END_REQUEST",
-		"FCGI_PARAMS",
-		"FCGI_STDIN",
-		"FCGI_STDOUT",
-		"FCGI_STDERR",
-		"FCGI_DATA",
-		"FCGI_GET_VALUES",
-		"FCGI_GET_VALUES_RESULT",
-		"FCGI_UNKNOWN_TYPE",
-	};
-
-	return type < sizeof(names) / sizeof(names[0]) ? names[type] : NULL;
+	return text_at("FCGI_BEGIN_REQUEST\0FCGI_ABORT_REQUEST\0"
+		       "FCGI_END_REQUEST\0FCGI_PARAMS\0FCGI_STDIN\0"
+		       "FCGI_STDOUT\0FCGI_STDERR\0FCGI_DATA\0"
+		       "FCGI_GET_VALUES\0FCGI_GET_VALUES_RESULT\0"
+		       "FCGI_UNKNOWN_TYPE\0",
+		       type - 1U);
 }
 
 const char *record_role_name(unsigned role)
 {
-	static const char *const names[] = {"?", "RESPONDER", "AUTHORIZER",
-					    "FILTER"};
+	const char *name = text_at("?\0RESPONDER\0AUTHORIZER\0FILTER\0", role);
 
-	return names[role < sizeof(names) / sizeof(names[0]) ? role : 0];
+	return name ? name : "?";
 }
 
 const char *record_status_text(unsigned status)
 {
-	static const char *const texts[] = {
-		"FCGI_REQUEST_COMPLETE",
-		"FCGI_CANT_MPX_CONN: it takes one request on a connection",
-		"FCGI_OVERLOADED: it has too much to do",
-		"FCGI_UNKNOWN_ROLE: it does not know this role",
-	};
-
-	return status < sizeof(texts) / sizeof(texts[0]) ? texts[status] : NULL;
+	return text_at("FCGI_REQUEST_COMPLETE\0"
+		       "FCGI_CANT_MPX_CONN: it takes one request on a "
+		       "connection\0"
+		       "FCGI_OVERLOADED: it has too much to do\0"
+		       "FCGI_UNKNOWN_ROLE: it does not know this role\0",
+		       status);
 }
