@@ -48,11 +48,14 @@ static void print(struct trace *trace, const char *format, ...)
 /* Nothing of it may move a terminal's cursor. */
 static void print_text(struct trace *trace, const unsigned char *text, size_t n)
 {
+	size_t control = 0;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		int c = text[i];
 
+		if (control == 0)
+			control = text_control((const char *)text + i, n - i);
 		if (c == '\n')
 			print(trace, "\\n");
 		else if (c == '\r')
@@ -61,10 +64,11 @@ static void print_text(struct trace *trace, const unsigned char *text, size_t n)
 			print(trace, "\\t");
 		else if (c == '\\')
 			print(trace, "\\\\");
-		else if (c < ' ' || c == 0x7f)
+		else if (control > 0)
 			print(trace, "\\x%02x", (unsigned)c);
 		else
 			print(trace, "%c", c);
+		control -= control > 0;
 	}
 }
 

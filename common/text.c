@@ -190,18 +190,31 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 	return length;
 }
 
+size_t text_control(const char *text, size_t length)
+{
+	unsigned char c = (unsigned char)text[0];
+
+	if (c < ' ' || c == 0x7f)
+		return 1;
+	return c == 0xc2 && length > 1 && (text[1] & 0xe0) == 0x80 ? 2 : 0;
+}
+
 size_t text_clean(char *out, size_t size, const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
+	size_t control = 0;
 	size_t used = 0;
 
 	for (; *text && used + 5 < size; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (c >= ' ' && c != 0x7f) {
+		if (control == 0)
+			control = text_control(text, 2);
+		if (control == 0) {
 			out[used++] = (char)c;
 			continue;
 		}
+		control--;
 		out[used++] = '\\';
 		out[used++] = 'x';
 		out[used++] = digits[c >> 4];

@@ -19,6 +19,11 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 size_t text_vformat(char *out, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
+/* How many bytes, of length > 0, the control character at the beginning of text
+ * has: 2 if it is one of U+0080 to U+009F in UTF-8, which terminals obey, too;
+ * 0 if there is none. */
+size_t text_control(const char *text, size_t length);
+
 /* Copies text as one line of printable bytes, control characters as \xHH, and
  * a NUL: as much as size > 5 has room for. Returns its length. */
 size_t text_clean(char *out, size_t size, const char *text);

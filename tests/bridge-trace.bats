@@ -173,3 +173,15 @@ many() {
 	[[ $stderr == *'    NAMEa=value!'$'\n'* ]]
 	[[ $stderr == *'  between'* ]]
 }
+
+@test "no byte of others moves a terminal's cursor: C1 is escaped as C0 is, other UTF-8 is not" {
+	local odd=$'\x1b[1m \u009b1m \u0080\u009f é \u201c\u26db\u00a0\xc2'
+	local shown=$'\\x1b[1m \\xc2\\x9b1m \\xc2\\x80\\xc2\\x9f é \u201c\u26db\u00a0\xc2'
+	run -7 --separate-stderr "$CGI_FCGI" -connect "/tmp/$odd" -url /
+	[ "$stderr" = "cgi-fcgi: /tmp/$shown: connect: no socket: there is no such file" ]
+	bad params stdin 'out A: b\n\n\xc2\x9b1m' 'end 0'
+	run -0 --separate-stderr url / -trace -env "ODD=$odd"
+	[ "$output" = $'\u009b1m' ]
+	grep -aqxF "    ODD=$shown" <<<"$stderr"
+	[[ $stderr == *' A: b\n\n\xc2\x9b1m'* ]]
+}
