@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -232,7 +233,7 @@ static void resolver_is_late(int number)
 	_exit(tell_late(late_outcome));
 }
 
-static int resolve(const struct addr *addr, struct endpoint *list,
+static int resolve(const struct addr *addr, struct endpoint **list,
 		   int64_t until, const char **why, struct outcome *outcome)
 {
 	struct sigaction late = {.sa_handler = resolver_is_late};
@@ -242,13 +243,13 @@ static int resolve(const struct addr *addr, struct endpoint *list,
 
 	if (addr->kind == ADDR_UNIX || addr->kind == ADDR_ABSTRACT ||
 	    !addr->host[0] || left < 0)
-		return addr_resolve(addr, list, why);
+		return addr_resolve_all(addr, list, why);
 	timer.it_value.tv_sec = left / 1000;
 	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
 	late_outcome = outcome;
 	sigaction(SIGALRM, &late, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
-	count = addr_resolve(addr, list, why);
+	count = addr_resolve_all(addr, list, why);
 	memset(&timer, 0, sizeof(timer));
 	setitimer(ITIMER_REAL, &timer, NULL);
 	return count;
@@ -285,27 +286,29 @@ static int connect_at_once(const struct addr *addr)
 static int connect_in_time(const struct addr *addr, long attempt_ms,
 			   long retry_ms, int64_t end, struct outcome *outcome)
 {
-	struct endpoint list[ADDR_ENDPOINTS_MAX];
+	struct endpoint *list;
 	int64_t until = patience_first(patience_in(attempt_ms), end);
 	int64_t retry = patience_first(patience_in(retry_ms), end);
 	const char *why = "no such host";
-	int count = resolve(addr, list, until, &why, outcome);
+	int count = resolve(addr, &list, until, &why, outcome);
 	int pause = PAUSE_FIRST_MS;
 	int fd;
 
 	if (count == 0)
-		return outcome_fail(outcome, OUTCOME_UNKNOWN_HOST,
-				    "unknown host: %s", why);
-	for (;;) {
-		fd = connect_any(list, count, until);
-		if (fd >= 0)
-			return fd;
+		return outcome_fail(
+			outcome, OUTCOME_UNKNOWN_HOST, "unknown host: %s%s",
+			why, retry_ms > 0 ? " (-retry waits for no name)" : "");
+	while ((fd = connect_any(list, count, until)) < 0) {
 		if (retry_ms <= 0 || !may_retry(errno) ||
-		    patience_until(retry) == 0 || !is_socket_file(addr))
-			return explain(addr, errno, outcome);
+		    patience_until(retry) == 0 || !is_socket_file(addr)) {
+			fd = explain(addr, errno, outcome);
+			break;
+		}
 		pause_for(&pause, retry);
 		until = patience_first(patience_in(attempt_ms), retry);
 	}
+	free(list);
+	return fd;
 }
 
 int connect_open(const struct addr *addr, long attempt_ms, long retry_ms,

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "text.h"
@@ -149,14 +150,15 @@ static int loopback(const struct addr *addr, struct endpoint *list)
 	return count;
 }
 
-static int look_up(const struct addr *addr, struct endpoint *list,
+/* All that the resolver knows; *list is the caller's to free. */
+static int look_up(const struct addr *addr, struct endpoint **list,
 		   const char **why)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
 	struct addrinfo *one;
 	char port[8];
-	int count = 0;
+	int count = 1;
 	int error;
 
 	hints.ai_family = addr->kind == ADDR_TCP6 ? AF_INET6 : AF_UNSPEC;
@@ -167,25 +169,56 @@ static int look_up(const struct addr *addr, struct endpoint *list,
 		*why = gai_strerror(error);
 		return 0;
 	}
-	for (one = found; one && count < ADDR_ENDPOINTS_MAX;
-	     one = one->ai_next) {
-		memcpy(&list[count].name, one->ai_addr, one->ai_addrlen);
-		list[count++].length = one->ai_addrlen;
+	for (one = found->ai_next; one; one = one->ai_next)
+		count++;
+	*list = malloc((size_t)count * sizeof(**list));
+	count = 0;
+	*why = "no memory";
+	for (one = found; one && *list; one = one->ai_next) {
+		memcpy(&(*list)[count].name, one->ai_addr, one->ai_addrlen);
+		(*list)[count++].length = one->ai_addrlen;
 	}
 	freeaddrinfo(found);
 	return count;
 }
 
+static bool is_name(const struct addr *addr)
+{
+	return addr->kind != ADDR_UNIX && addr->kind != ADDR_ABSTRACT &&
+	       addr->host[0];
+}
+
+int addr_resolve_all(const struct addr *addr, struct endpoint **list,
+		     const char **why)
+{
+	if (is_name(addr))
+		return look_up(addr, list, why);
+	*list = malloc(2 * sizeof(**list));
+	*why = "no memory";
+	return *list ? addr_resolve(addr, *list, why) : 0;
+}
+
 int addr_resolve(const struct addr *addr, struct endpoint *list,
 		 const char **why)
 {
+	struct endpoint *all = NULL;
+	int count;
+
 	if (addr->kind == ADDR_UNIX || addr->kind == ADDR_ABSTRACT) {
 		unix_endpoint(addr, list);
 		return 1;
 	}
-	if (!addr->host[0])
+	if (!is_name(addr))
 		return loopback(addr, list);
-	return look_up(addr, list, why);
+	count = look_up(addr, &all, why);
+	if (count > ADDR_ENDPOINTS_MAX) {
+		*why = "the name has more than 16 addresses";
+		count = 0;
+	}
+	if (count > 0)
+		memcpy(list, all, (size_t)count * sizeof(*all));
+	free(all);
+	return count;
 }
 
 static void format_unix(const struct endpoint *endpoint, char *text)

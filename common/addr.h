@@ -28,7 +28,7 @@ struct addr {
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 
-#define ADDR_ENDPOINTS_MAX 16 /* of one name: more are not tried */
+#define ADDR_ENDPOINTS_MAX 16 /* of one name, to listen at */
 
 struct endpoint {
 	struct sockaddr_storage name;
@@ -41,10 +41,16 @@ const char *addr_parse(struct addr *addr, const char *text);
 /*
  * Every socket address that addr stands for, in the order to try them. A name
  * is asked of the resolver, which may block. Returns how many of list, room
- * for ADDR_ENDPOINTS_MAX, are filled; 0 and *why if the name is unknown.
+ * for ADDR_ENDPOINTS_MAX, are filled; 0 and *why if the name is unknown or has
+ * more.
  */
 int addr_resolve(const struct addr *addr, struct endpoint *list,
 		 const char **why);
+
+/* The same for any number of addresses: *list is allocated and, unless 0 is
+ * returned, the caller's to free. */
+int addr_resolve_all(const struct addr *addr, struct endpoint **list,
+		     const char **why);
 
 /* Writes an endpoint the way ADDR is written. Returns text. */
 #define ADDR_TEXT_MAX 128

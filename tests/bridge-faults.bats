@@ -66,6 +66,39 @@ bounded() {
 	[[ $stderr == "cgi-fcgi: $ADDR: unknown host: "* ]]
 }
 
+@test "-retry does not wait for a name, and says so: 6" {
+	ADDR=no-such-host.invalid:9000
+	run -6 --separate-stderr bounded 10 url / -retry 60
+	[[ $stderr == "cgi-fcgi: $ADDR: unknown host: "*' (-retry waits for no name)' ]]
+	run -6 --separate-stderr url /
+	[[ $stderr != *retry* ]]
+}
+
+@test "every address of a name is tried, also of one that has forty" {
+	unshare -rmn true || skip 'no namespace of the network'
+	local at
+	for at in {1..40}; do
+		echo "127.0.0.$at many.example"
+	done >hosts
+	cat >forty <<-'END'
+		ip link set lo up
+		mount --bind hosts /etc/hosts
+		trap 'kill $!' EXIT
+		for at in 1 20 40; do
+			"$CGI_FCGI" -listen "127.0.0.$at:9000" "$CGI/hello" 2>&1 &
+			until ss -Htln | grep -q 9000; do sleep 0.02; done
+			"$CGI_FCGI" -connect many.example:9000 -url / || exit
+			kill $!
+			wait
+		done
+		trap - EXIT
+		timeout 5 "$CGI_FCGI" -listen many.example:9000 "$CGI/hello"
+	END
+	run -1 --separate-stderr unshare -rmn bash forty 3>&-
+	[ "$(grep -c hello <<<"$output")" -eq 3 ]
+	[[ $stderr == *'the name has more than 16 addresses'* ]]
+}
+
 @test "a full backlog: as soon as there is room it goes on" {
 	bad 'await room' params stdin 'out A: b\n\nhello' 'end 0'
 	local i from
