@@ -28,7 +28,8 @@ static int open_temporary(void)
 	return temporary_open(folder && *folder ? folder : "/tmp");
 }
 
-/* Reads when there is something to read; -1 with ETIME when time is over. */
+/* Reads when there is something to read; -1 with ETIME when time is over, also
+ * where there is always something. */
 static ssize_t read_in_time(int fd, void *bytes, size_t n,
 			    const struct patience *patience)
 {
@@ -38,7 +39,7 @@ static ssize_t read_in_time(int fd, void *bytes, size_t n,
 	while (got < 0) {
 		int ready = poll(&one, 1, patience_left(patience));
 
-		if (ready == 0) {
+		if (ready == 0 || patience_until(patience->end) == 0) {
 			errno = ETIME;
 			return -1;
 		}
@@ -109,11 +110,11 @@ static int open_file(struct source *source, const char *path, bool given,
 		/* A pipe's name waits here for nobody who writes to it. */
 		source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (source->fd < 0 || fstat(source->fd, st) < 0)
-		return outcome_fail(outcome, OUTCOME_BODY, "%s: %s", path,
-				    strerror(errno));
+		return outcome_fail(outcome, OUTCOME_BODY, "%s: %s",
+				    source->name, strerror(errno));
 	if (S_ISDIR(st->st_mode))
 		return outcome_fail(outcome, OUTCOME_BODY, "%s: is a folder",
-				    path);
+				    source->name);
 	if (given)
 		return 0;
 	/* Files of /proc have a size of 0 and bytes all the same. */

@@ -582,6 +582,17 @@ bounded() {
 	[ "$status" -eq 28 ]
 }
 
+@test "-body and -data: what never ends is 28 after -max-time, though there is always more" {
+	bad hang
+	run -28 --separate-stderr bounded 5 timeout 20 "$CGI_FCGI" \
+		-connect "$SOCK" -url / -body /dev/zero -max-time 0.2 3>&-
+	told '/dev/zero: time is over: its end has not come'
+	run -28 --separate-stderr bounded 5 timeout 20 "$CGI_FCGI" \
+		-connect "$SOCK" -url / -role filter -data /dev/zero \
+		-max-time 0.2 3>&-
+	[ ! -s seen ]
+}
+
 @test "-role filter without -data has an empty FCGI_DATA" {
 	bad params stdin data 'out A: b\n\nfiltered' 'end 0'
 	run -0 bounded 5 url / -role filter
