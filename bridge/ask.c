@@ -78,20 +78,25 @@ static void add_pair(struct params *params, const char *pair)
 		params_add(params, pair, length, pair + length + 1);
 }
 
-/* /PATH?QUERY, as a browser would have sent it. */
+/* /PATH?QUERY, as a browser would have sent it: without #FRAGMENT. */
 static void add_url(struct params *params)
 {
-	const char *query = strchr(wish.url, '?');
-	size_t length = query ? (size_t)(query - wish.url) : strlen(wish.url);
-	char *path = decode(params, wish.url, length);
+	char *url = join(params, wish.url, "", "");
+	size_t length;
+	char *query;
+	char *path;
 	char *root;
 
+	url[strcspn(url, "#")] = '\0';
+	length = strcspn(url, "?");
+	query = url + length + (url[length] == '?');
+	path = decode(params, url, length);
 	if (path[0] != '/')
 		opt_usage("-url %s: a path begins with /", wish.url);
-	set(params, "REQUEST_URI", wish.url);
+	set(params, "REQUEST_URI", url);
 	set(params, "DOCUMENT_URI", path);
 	set(params, "SCRIPT_NAME", path);
-	set(params, "QUERY_STRING", query ? query + 1 : "");
+	set(params, "QUERY_STRING", query);
 	if (!wish.root) {
 		set(params, "SCRIPT_FILENAME", path);
 		return;

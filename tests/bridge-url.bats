@@ -50,6 +50,18 @@ variables() {
 	run -2 url /x -root no-such-folder
 }
 
+@test "a fragment is not sent, as a browser sends none" {
+	app
+	local url
+	for url in '/a?b=c#d?e' '/a#d'; do
+		url "$url" -env DO=env >got
+		run ! grep -F '#' got
+		grep -qxF "REQUEST_URI=${url%%#*}" got
+		grep -qxF SCRIPT_NAME=/a got
+	done
+	url /a%23b -env DO=env | grep -qxF 'SCRIPT_NAME=/a#b'
+}
+
 @test "a path is decoded, REQUEST_URI and QUERY_STRING stay as they are" {
 	app
 	variables -url '/a%20b%2fc%C3%A9%zz%4?q=%20%00' >got
