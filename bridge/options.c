@@ -178,6 +178,9 @@ static void check_url(void)
 {
 	if (wish.data && wish.role != FCGI_FILTER)
 		opt_usage("-data goes with -role filter");
+	if (wish.data && wish.body && strcmp(wish.data, "-") == 0 &&
+	    strcmp(wish.body, "-") == 0)
+		opt_usage("stdin is either -body or -data");
 	if (wish.url)
 		return;
 	if (wish.root || wish.method || wish.body || wish.header.count)

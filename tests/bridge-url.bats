@@ -62,6 +62,13 @@ variables() {
 	url /a%23b -env DO=env | grep -qxF 'SCRIPT_NAME=/a#b'
 }
 
+@test "stdin is either -body or -data, and named as stdin when it is a folder" {
+	run -2 url / -role filter -body - -data -
+	[[ $output == *'stdin is either -body or -data'* ]]
+	run -26 --separate-stderr url / -body - <.
+	told 'stdin: is a folder'
+}
+
 @test "a path is decoded, REQUEST_URI and QUERY_STRING stay as they are" {
 	app
 	variables -url '/a%20b%2fc%C3%A9%zz%4?q=%20%00' >got
