@@ -38,9 +38,6 @@ static struct timers linger_timers;
 static struct timers output_timers;
 static struct timers errors_timers;
 
-/* Requests that wait for -max, in the order they came. */
-static struct request *queue_first;
-static struct request *queue_last;
 static bool refusing;
 
 void request_init(void)
@@ -70,31 +67,11 @@ static void touch(struct request *request)
 		timer_start(&idle_timers, &request->idle);
 }
 
-static void leave_queue(struct request *request)
-{
-	if (request->state != REQUEST_WAITING)
-		return;
-	*(request->queue_prev ? &request->queue_prev->queue_next
-			      : &queue_first) = request->queue_next;
-	*(request->queue_next ? &request->queue_next->queue_prev
-			      : &queue_last) = request->queue_prev;
-	shared_wait(-1);
-}
-
-static void enter_queue(struct request *request)
-{
-	request->state = REQUEST_WAITING;
-	request->queue_next = NULL;
-	request->queue_prev = queue_last;
-	*(queue_last ? &queue_last->queue_next : &queue_first) = request;
-	queue_last = request;
-	shared_wait(1);
-}
-
 /* Nothing happens to it by itself any more. */
 static void stop_waiting(struct request *request)
 {
-	leave_queue(request);
+	if (request->state == REQUEST_WAITING)
+		queue_leave(&request->place);
 	timer_stop(&request->idle);
 	timer_stop(&request->wall);
 	timer_stop(&request->linger);
@@ -487,16 +464,25 @@ static void run(struct request *request)
 		request->changed(request);
 }
 
+/* The request that waits longest; NULL if none does. */
+static struct request *first_waiting(void)
+{
+	struct place *place = queue_first();
+
+	return place ? LOOP_OWNER(place, struct request, place) : NULL;
+}
+
 void request_start_waiting(void)
 {
-	while (queue_first && shared_start(set.max)) {
-		struct request *request = queue_first;
+	struct request *request = first_waiting();
 
-		leave_queue(request);
+	while (request && shared_start(set.max)) {
+		queue_leave(&request->place);
 		/* No longer WAITING, should it fail before it is RUNNING. */
 		request->state = REQUEST_BODY;
 		run(request);
 		request->changed(request);
+		request = first_waiting();
 	}
 }
 
@@ -509,18 +495,19 @@ static void refuse_stopped(struct request *request)
 void request_refuse_all(void)
 {
 	refusing = true;
-	while (queue_first)
-		refuse_stopped(queue_first);
+	while (queue_first())
+		refuse_stopped(first_waiting());
 }
 
 static void start(struct request *request)
 {
 	if (refusing) {
 		refuse_stopped(request);
-	} else if (!queue_first && shared_start(set.max)) {
+	} else if (!queue_first() && shared_start(set.max)) {
 		run(request);
 	} else if (atomic_load(&shared->waiting) < set.queue) {
-		enter_queue(request);
+		request->state = REQUEST_WAITING;
+		queue_enter(&request->place);
 		/* What has ended in another worker since the first look may
 		 * have seen nobody wait. */
 		request_start_waiting();

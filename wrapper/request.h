@@ -10,6 +10,7 @@
 #include "env.h"
 #include "out.h"
 #include "program.h"
+#include "queue.h"
 
 /*
  * One request, from FCGI_BEGIN_REQUEST to FCGI_END_REQUEST: its states, its
@@ -40,8 +41,7 @@ struct request {
 	struct request **turn_at;  /* what points to it there; NULL: it has
 				      nothing to say */
 
-	struct request *queue_prev; /* of those that wait for -max */
-	struct request *queue_next;
+	struct place place; /* WAITING */
 
 	void *owner; /* its connection */
 	/* It has something to say, or takes more of its body. */
