@@ -82,7 +82,7 @@ static void stop_waiting(struct request *request)
 static void end(struct request *request, uint32_t app_status)
 {
 	stop_waiting(request);
-	request->app_status = app_status;
+	request->ending.app_status = app_status;
 	request->state = REQUEST_ENDING;
 	request->changed(request);
 }
@@ -91,11 +91,9 @@ static void end(struct request *request, uint32_t app_status)
 static void end_with(struct request *request, int page, uint32_t app_status,
 		     const char *why)
 {
-	note("%s", why);
-	free(request->why);
-	request->why = strdup(why);
+	ending_explain(&request->ending, why);
 	if (request->answer.bytes == 0)
-		request->page = page;
+		request->ending.page = page;
 	end(request, app_status);
 }
 
@@ -529,12 +527,13 @@ static bool has_length(const struct request *request)
 
 static void say_status_page(struct request *request)
 {
-	request->text = malloc(STATUS_PAGE_MAX);
-	if (request->text)
-		request->text_length =
-			status_page(request->text, &request->env);
+	struct ending *ending = &request->ending;
+
+	ending->text = malloc(STATUS_PAGE_MAX);
+	if (ending->text)
+		ending->text_length = status_page(ending->text, &request->env);
 	else
-		request->page = 503;
+		ending->page = 503;
 	end(request, 0);
 }
 
@@ -730,35 +729,6 @@ void request_abort(struct request *request)
 	end(request, ran ? 128 + SIGTERM : 0);
 }
 
-/* The last records: the reason, the page, the ends of the streams, the end. */
-static void say_end(struct request *request, struct out *out)
-{
-	static const char begin[] = "cgi-fcgi: ";
-	char line[4 * REFUSAL_MAX + sizeof(begin)];
-	char page[REPLY_PAGE_MAX];
-	struct answer *answer = &request->answer;
-
-	if (request->why && set.stderr_mode & STDERR_FCGI) {
-		size_t n = text_format(line, sizeof(line), "%s", begin);
-
-		n += text_clean(line + n, sizeof(line) - n, request->why);
-		line[n++] = '\n';
-		out_record(out, FCGI_STDERR, request->id, line, n);
-		answer->err_opened = true;
-	}
-	if (request->page)
-		out_record(out, FCGI_STDOUT, request->id, page,
-			   reply_page(page, request->page));
-	if (request->text)
-		out_record(out, FCGI_STDOUT, request->id, request->text,
-			   request->text_length);
-	out_record(out, FCGI_STDOUT, request->id, NULL, 0);
-	if (answer->err_opened)
-		out_record(out, FCGI_STDERR, request->id, NULL, 0);
-	out_end_request(out, request->id, request->app_status,
-			FCGI_REQUEST_COMPLETE);
-}
-
 /* The reply waits until nginx has sent all of the body, or nobody takes it. */
 static bool is_held(const struct request *request)
 {
@@ -787,23 +757,24 @@ enum request_turn request_turn(struct request *request, struct out *out)
 	}
 	if (request->state != REQUEST_ENDING)
 		return result == ANSWER_MORE ? TURN_MORE : TURN_IDLE;
-	if (out_space(out) < ANSWER_SPACE / 2 + request->text_length)
-		return TURN_MORE;
-	say_end(request, out);
-	return TURN_OVER;
+	return ending_say(&request->ending, out, request->id,
+			  request->answer.err_opened)
+		       ? TURN_OVER
+		       : TURN_MORE;
 }
 
 /* -verbose */
 static void log_request(const struct request *request)
 {
-	int status = request->page ? request->page : request->answer.status;
+	int status = request->ending.page ? request->ending.page
+					  : request->answer.status;
 	int64_t us = clock_us() - request->begun_us;
 
 	note("%s: status %d, %llu bytes in, %llu out, %lld.%03lld s, "
 	     "appStatus %u%s",
 	     who(request), status, (unsigned long long)request->body.size,
 	     (unsigned long long)request->answer.bytes, (long long)us / 1000000,
-	     (long long)us / 1000 % 1000, request->app_status,
+	     (long long)us / 1000 % 1000, request->ending.app_status,
 	     request->state == REQUEST_ENDING ? ""
 					      : ", the connection was closed");
 }
@@ -831,7 +802,6 @@ void request_close(struct request *request)
 	shared->bytes_out += request->answer.bytes;
 	mine->requests--;
 	free(request->name);
-	free(request->why);
-	free(request->text);
+	ending_free(&request->ending);
 	loop_free(request);
 }

@@ -7,6 +7,7 @@
 #include "answer.h"
 #include "body.h"
 #include "child.h"
+#include "ending.h"
 #include "env.h"
 #include "out.h"
 #include "program.h"
@@ -68,11 +69,7 @@ struct request {
 	struct child *child;
 	char *name; /* the program's path; owned */
 
-	int page;   /* ENDING: the HTTP status to say, or 0 */
-	char *text; /* ENDING: a whole reply; owned */
-	size_t text_length;
-	char *why;	     /* ENDING: a line for FCGI_STDERR; owned */
-	uint32_t app_status; /* ENDING */
+	struct ending ending;
 
 	struct timer idle; /* -timeout */
 	struct timer wall; /* -max-time */
