@@ -12,13 +12,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../wrapper/admit.h"
 #include "../wrapper/child.h"
 #include "../wrapper/conn.h"
 #include "../wrapper/launch.h"
 #include "../wrapper/loop.h"
 #include "../wrapper/request.h"
+#include "../wrapper/run.h"
 #include "../wrapper/settings.h"
 #include "../wrapper/shared.h"
+#include "../wrapper/turn.h"
 #include "server.h"
 
 #define SERVERS_MAX 4
@@ -36,7 +39,7 @@ static void bell_ready(struct watch *watch, unsigned events)
 {
 	(void)watch;
 	(void)events;
-	request_start_waiting();
+	admit_waiting();
 }
 
 /* Memory that is kept for ever is taken now. */
@@ -67,7 +70,8 @@ void fuzz_init(void)
 	set.status = "/status";
 	CHECK(loop_open() == 0 && shared_open(1) == 0 && launch_init() == 0);
 	child_init();
-	request_init();
+	run_init();
+	turn_init();
 	conn_init();
 	bell.fd = shared_bell();
 	bell.ready = bell_ready;
@@ -89,7 +93,7 @@ static void reap(void)
 		return;
 	world_inside = true;
 	child_reap();
-	request_start_waiting();
+	admit_waiting();
 	world_inside = false;
 }
 

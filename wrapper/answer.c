@@ -17,13 +17,9 @@
 
 #define NOT_COUNTED UINT64_MAX
 
-void answer_init(struct answer *answer,
-		 void (*out_ready)(struct watch *, unsigned),
-		 void (*err_ready)(struct watch *, unsigned))
+void answer_init(struct answer *answer)
 {
 	answer->out.pipe.fd = answer->err.pipe.fd = -1;
-	answer->out.pipe.ready = out_ready;
-	answer->err.pipe.ready = err_ready;
 	answer->head = answer->first;
 }
 
@@ -35,8 +31,12 @@ void answer_hold_head(struct answer *answer)
 		answer->head = head;
 }
 
-void answer_open(struct answer *answer, int out, int err)
+void answer_open(struct answer *answer, int out, int err,
+		 void (*out_ready)(struct watch *, unsigned),
+		 void (*err_ready)(struct watch *, unsigned))
 {
+	answer->out.pipe.ready = out_ready;
+	answer->err.pipe.ready = err_ready;
 	answer->out.pipe.fd = out;
 	answer->err.pipe.fd = err;
 }

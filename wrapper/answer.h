@@ -52,24 +52,25 @@ enum answer_result {
 	ANSWER_BAD,  /* the first line is no header field: it is in head */
 };
 
-/* The two are called when there may be something to read, or nobody writes any
- * more, in the one pipe and in the other. */
-void answer_init(struct answer *answer,
-		 void (*out_ready)(struct watch *, unsigned),
-		 void (*err_ready)(struct watch *, unsigned));
+/* Once, before all others, on a struct that is zeroed. */
+void answer_init(struct answer *answer);
 
 /* The header is to go on when it is whole, not as it comes. Without memory for
  * that it goes as it comes. */
 void answer_hold_head(struct answer *answer);
 
-/* Takes over the reading ends of the pipes, non-blocking. */
-void answer_open(struct answer *answer, int out, int err);
+/* Takes over the reading ends of the pipes, non-blocking. The two are called
+ * when there may be something to read, or nobody writes any more, in the one
+ * pipe and in the other. */
+void answer_open(struct answer *answer, int out, int err,
+		 void (*out_ready)(struct watch *, unsigned),
+		 void (*err_ready)(struct watch *, unsigned));
 
 /* From now on one of them is looked at while the program runs; before, only
  * when it is called readable. Returns 0, or -1 and errno. */
 int stream_watch(struct stream *stream);
 
-/* To be called by what answer_init was given as ready. */
+/* To be called by what answer_open was given as ready. */
 void stream_ready(struct stream *stream, unsigned events);
 
 /* Whether it is open and there is, or may be, something to read. */

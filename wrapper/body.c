@@ -9,10 +9,9 @@
 
 #include "bulk.h"
 
-void body_init(struct body *body, void (*ready)(struct watch *, unsigned))
+void body_init(struct body *body)
 {
 	body->pipe.fd = body->file.fd = body->data.fd = -1;
-	body->pipe.ready = ready;
 }
 
 void body_refuse(struct body *body)
@@ -90,8 +89,10 @@ size_t body_feed(struct body *body)
 	return moved;
 }
 
-void body_start(struct body *body, int pipe)
+void body_start(struct body *body, int pipe,
+		void (*ready)(struct watch *, unsigned))
 {
+	body->pipe.ready = ready;
 	body->pipe.fd = pipe;
 	if (pipe < 0 || body->refused)
 		body_refuse(body);

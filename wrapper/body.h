@@ -34,12 +34,14 @@ enum body_result {
 	BODY_LOST,  /* the file could not be written: errno says why */
 };
 
-/* pipe.ready is called when the pipe takes more or nobody reads it. */
-void body_init(struct body *body, void (*ready)(struct watch *, unsigned));
+/* Once, before all others, on a struct that is zeroed. */
+void body_init(struct body *body);
 
 /* The program runs: it reads from the other end of this pipe, which is
- * non-blocking and from now on belongs to the body; -1: it gets none. */
-void body_start(struct body *body, int pipe);
+ * non-blocking and from now on belongs to the body; -1: it gets none. ready is
+ * called when the pipe takes more or nobody reads it. */
+void body_start(struct body *body, int pipe,
+		void (*ready)(struct watch *, unsigned));
 
 /* From now on what the pipe does not take goes to the file: body_take gives
  * BODY_FULL no more. Returns 0, or -1 and errno. */

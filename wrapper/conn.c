@@ -16,6 +16,7 @@
 
 #include "active.h"
 #include "bulk.h"
+#include "intake.h"
 #include "log.h"
 #include "loop.h"
 #include "out.h"
@@ -23,6 +24,7 @@
 #include "request.h"
 #include "settings.h"
 #include "shared.h"
+#include "turn.h"
 #include "values.h"
 
 #define READ_SIZE   65536  /* of one read */
@@ -263,11 +265,11 @@ static size_t give_body(struct conn *conn, struct request *request,
 			const struct record *record)
 {
 	size_t (*take)(struct request *, const unsigned char *, size_t) =
-		record->type == FCGI_STDIN ? request_stdin : request_data;
+		record->type == FCGI_STDIN ? intake_stdin : intake_data;
 	size_t taken = take(request, record->bytes, record->length);
 
 	if (taken < record->length && has_others(conn)) {
-		request_let_wait(request);
+		intake_let_wait(request);
 		taken += take(request, record->bytes + taken,
 			      record->length - taken);
 	}
@@ -291,19 +293,19 @@ static size_t give(struct conn *conn, struct request *request,
 		break;
 	case FCGI_PARAMS:
 		if (is_end)
-			request_params_end(request);
+			intake_params_end(request);
 		else
-			request_params(request, record->bytes, record->length);
+			intake_params(request, record->bytes, record->length);
 		break;
 	case FCGI_STDIN:
 		if (!is_end)
 			return give_body(conn, request, record);
-		request_stdin_end(request);
+		intake_stdin_end(request);
 		break;
 	case FCGI_DATA:
 		if (!is_end)
 			return give_body(conn, request, record);
-		request_data_end(request);
+		intake_data_end(request);
 		break;
 	default:
 		break;
@@ -434,8 +436,8 @@ static bool pass_body(struct conn *conn)
 	if (!conn->bulk || left < BULK_MIN)
 		return false;
 	request = active_find(conn, record.id);
-	passed = request ? request_pass_stdin(request, conn->socket.fd, left)
-			 : 0;
+	passed =
+		request ? intake_pass_stdin(request, conn->socket.fd, left) : 0;
 	if (passed > 0) {
 		record_passed(&conn->reader, (size_t)passed);
 		timer_stop(&conn->timer);
@@ -534,7 +536,7 @@ static void serve_one(struct conn *conn)
 	struct request *request = conn->active.turn_first;
 
 	active_drop_turn(&conn->active, request);
-	switch (request_turn(request, &conn->out)) {
+	switch (turn_take(request, &conn->out)) {
 	case TURN_IDLE:
 		break;
 	case TURN_MORE:
@@ -731,7 +733,7 @@ static void conn_expired(struct timer *timer)
 		conn->gone = true;
 	} else if (conn->stuck &&
 		   (conn->keep || conn->out.blocked || is_awaited(conn))) {
-		request_let_wait(conn->stuck);
+		intake_let_wait(conn->stuck);
 		conn->stuck = NULL;
 	}
 	loop_soon(&conn->task);

@@ -10,19 +10,22 @@
 #include "ending.h"
 #include "env.h"
 #include "out.h"
-#include "program.h"
 #include "queue.h"
+#include "shared.h"
 
 /*
- * One request, from FCGI_BEGIN_REQUEST to FCGI_END_REQUEST: its states, its
- * program, when it is over. It is given records and room for records; of
- * sockets and connections it knows nothing.
+ * One request, from FCGI_BEGIN_REQUEST to FCGI_END_REQUEST: what is known of
+ * it, and how it is ended. Of sockets and connections it knows nothing.
  *
  *	PARAMS   its variables come in
  *	BODY     no CONTENT_LENGTH: FCGI_STDIN is taken in whole first
  *	WAITING  for its program's turn (-max)
  *	RUNNING  its program was started
  *	ENDING   decided: what is left is to say so
+ *
+ * What is done with one stands above: intake takes its records, admit lets it
+ * run or wait, run starts its program and notes what happens to that, and turn
+ * decides what follows.
  */
 
 enum request_state {
@@ -42,8 +45,6 @@ struct request {
 	struct request **turn_at;  /* what points to it there; NULL: it has
 				      nothing to say */
 
-	struct place place; /* WAITING */
-
 	void *owner; /* its connection */
 	/* It has something to say, or takes more of its body. */
 	void (*changed)(struct request *request);
@@ -56,6 +57,8 @@ struct request {
 	struct env env;
 	struct body body;
 	struct answer answer;
+	struct ending ending; /* ENDING */
+	struct place place;   /* WAITING */
 
 	bool stdin_ended;
 	bool data_ended;  /* FCGI_DATA, in the Filter role */
@@ -69,8 +72,6 @@ struct request {
 	struct child *child;
 	char *name; /* the program's path; owned */
 
-	struct ending ending;
-
 	struct timer idle; /* -timeout */
 	struct timer wall; /* -max-time */
 	struct timer linger;
@@ -78,52 +79,39 @@ struct request {
 	int64_t begun_us;
 };
 
-/* Once, after the settings are known. */
-void request_init(void);
-
 /* FCGI_BEGIN_REQUEST. Returns NULL if there is no memory. */
 struct request *request_begin(uint16_t id, uint16_t role, void *owner,
 			      void (*changed)(struct request *),
 			      bool (*taken)(struct request *));
 
-/* FCGI_PARAMS and its end. */
-void request_params(struct request *request, const unsigned char *bytes,
-		    size_t n);
-void request_params_end(struct request *request);
+/* Its program and pid, as log lines name it. Valid until the next call. */
+const char *request_label(const struct request *request);
 
-/* FCGI_STDIN and its end. Returns how many bytes it took: less than n means
- * that the program does not read now; changed is called when it does. */
-size_t request_stdin(struct request *request, const unsigned char *bytes,
-		     size_t n);
-void request_stdin_end(struct request *request);
-
-/* The same of up to n bytes that are still in a unix socket. Returns how many
- * went on from there; 0: they must be read; -1: the program does not read now,
- * as above. */
-ssize_t request_pass_stdin(struct request *request, int socket, size_t n);
-
-/* FCGI_DATA and its end (§6.4); as FCGI_STDIN. */
-size_t request_data(struct request *request, const unsigned char *bytes,
-		    size_t n);
-void request_data_end(struct request *request);
-
-/* Others must not wait until its program reads: what comes now goes to the
- * disk. */
-void request_let_wait(struct request *request);
-
-/* FCGI_ABORT_REQUEST (§5.4): ends the program, says FCGI_END_REQUEST. */
-void request_abort(struct request *request);
-
-/* Puts into out what it has to say, as far as there is room. */
-enum request_turn {
-	TURN_IDLE, /* nothing for now */
-	TURN_MORE, /* it has more, or there was no room */
-	TURN_OVER, /* FCGI_END_REQUEST is in out: close it */
-};
-enum request_turn request_turn(struct request *request, struct out *out);
+/* Whether the web server that sent it calls itself so. */
+bool request_is_from(const struct request *request, const char *server);
 
 /* Whether all of its streams have come in. */
 bool request_is_read(const struct request *request);
+
+/* From here on there is nothing to do but to say so. */
+void request_end(struct request *request, uint32_t app_status);
+
+/* The same with a reason, and with a page if nothing was sent yet. */
+void request_end_with(struct request *request, int page, uint32_t app_status,
+		      const char *why);
+
+/* The same, counted as a failure. */
+void request_fail(struct request *request, int page, uint32_t app_status,
+		  enum shared_failure kind, const char *why);
+
+/* Its program cannot be given its body, by that errno: ends both. */
+void request_lose_body(struct request *request, int error);
+
+/* Ends its program, and what that left in its group. */
+void request_end_program(struct request *request);
+
+/* FCGI_ABORT_REQUEST (§5.4): ends the program, says FCGI_END_REQUEST. */
+void request_abort(struct request *request);
 
 /* Frees it. A program that still runs, and what it left in its group, is ended
  * if the request is not over (the connection has gone), and goes on alone if it
@@ -133,11 +121,5 @@ void request_close(struct request *request);
 /* After a turn: gives the memory of a crowd that has gone back to the system,
  * which not every C library does by itself. */
 void request_trim(void);
-
-/* From now on no program is started: what waits, or comes, is a 503. */
-void request_refuse_all(void);
-
-/* Starts programs for requests that wait, as far as -max lets. */
-void request_start_waiting(void);
 
 #endif

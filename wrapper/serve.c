@@ -15,6 +15,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "admit.h"
 #include "child.h"
 #include "conn.h"
 #include "log.h"
@@ -23,9 +24,11 @@
 #include "peers.h"
 #include "preload.h"
 #include "request.h"
+#include "run.h"
 #include "settings.h"
 #include "shared.h"
 #include "status.h"
+#include "turn.h"
 
 #define SIGNALS_BATCH 5	    /* as many as there are kinds */
 #define ACCEPT_BATCH  16    /* connections a turn and listener */
@@ -195,7 +198,7 @@ static void grace_is_over(struct timer *timer)
 {
 	note("stopping: requests still run after -grace, their programs are "
 	     "ended");
-	request_refuse_all();
+	admit_none();
 	child_terminate_all();
 	timer->expired = programs_are_killed;
 	timer_start(&grace_timers, timer);
@@ -219,7 +222,7 @@ static void handle(int number)
 {
 	if (number == SIGCHLD) {
 		child_reap();
-		request_start_waiting();
+		admit_waiting();
 	} else if (number != SIGHUP || !hup_ignored) {
 		stop(number);
 	}
@@ -244,7 +247,7 @@ static void bell_ready(struct watch *watch, unsigned events)
 {
 	(void)watch;
 	(void)events;
-	request_start_waiting();
+	admit_waiting();
 }
 
 static void start_idle(long ms)
@@ -331,7 +334,8 @@ static void init_all(void)
 	tell.expired = tell_is_over;
 	child_init();
 	preload_init();
-	request_init();
+	run_init();
+	turn_init();
 	conn_init();
 }
 

@@ -1,0 +1,65 @@
+/*
+ * admit: who runs, who waits, who is refused.
+ */
+#include "admit.h"
+
+#include "run.h"
+#include "settings.h"
+
+static bool refusing;
+
+/* The request that waits longest; NULL if none does. */
+static struct request *first_waiting(void)
+{
+	struct place *place = queue_first();
+
+	return place ? LOOP_OWNER(place, struct request, place) : NULL;
+}
+
+void admit_waiting(void)
+{
+	struct request *request = first_waiting();
+
+	while (request && shared_start(set.max)) {
+		queue_leave(&request->place);
+		/* No longer WAITING, should it fail before it is RUNNING. */
+		request->state = REQUEST_BODY;
+		run_program(request);
+		request->changed(request);
+		request = first_waiting();
+	}
+}
+
+static void refuse_stopped(struct request *request)
+{
+	request_fail(
+		request, 503, 0, FAILED_RESOURCE,
+		"refused: the wrapper is told to stop, and -grace is over");
+}
+
+void admit_none(void)
+{
+	refusing = true;
+	while (queue_first())
+		refuse_stopped(first_waiting());
+}
+
+void admit_request(struct request *request)
+{
+	if (refusing) {
+		refuse_stopped(request);
+	} else if (!queue_first() && shared_start(set.max)) {
+		run_program(request);
+	} else if (atomic_load(&shared->waiting) < set.queue) {
+		request->state = REQUEST_WAITING;
+		queue_enter(&request->place);
+		/* What has ended in another worker since the first look may
+		 * have seen nobody wait. */
+		admit_waiting();
+	} else {
+		shared->refused++;
+		request_fail(
+			request, 503, 0, FAILED_RESOURCE,
+			"refused: -max programs run and -queue requests wait");
+	}
+}
