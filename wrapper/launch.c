@@ -20,7 +20,6 @@
 #include "settings.h"
 #include "shared.h"
 #include "spawn.h"
-#include "text.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 
@@ -78,9 +77,7 @@ int launch_init(void)
 
 static int fail(struct launch *launch, int status, const char *what)
 {
-	text_format(launch->why, sizeof(launch->why), "%s: %s", what,
-		    strerror(errno));
-	launch->status = status;
+	launch->status = refusal(launch->why, status, what, strerror(errno));
 	return -1;
 }
 
@@ -209,8 +206,6 @@ static int start(struct launch *launch, struct program *program,
 		launch->pid = spawn_start(spawn);
 	if (launch->pid < 0) {
 		launch->status = explain_start(program, spawn);
-		text_format(launch->why, sizeof(launch->why), "%s",
-			    program->why);
 		return -1;
 	}
 	histogram_add(&shared->spawn_time, clock_us() - begun);
@@ -269,17 +264,14 @@ static int launch_program(struct launch *launch, struct program *program,
 
 int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 {
-	struct program program = {.folder = -1};
+	struct program program = {.folder = -1, .why = launch->why};
 	int result = -1;
 
 	launch->name = NULL;
 	launch->status = program_find(&program, env);
-	if (launch->status)
-		text_format(launch->why, sizeof(launch->why), "%s",
-			    program.why);
-	else if (complete_env(env, role) < 0)
+	if (!launch->status && complete_env(env, role) < 0)
 		result = fail(launch, 503, program.path);
-	else
+	else if (!launch->status)
 		result = launch_program(launch, &program, env, has_body);
 	program_free(&program);
 	env_free(env);

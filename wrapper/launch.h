@@ -20,7 +20,7 @@ struct launch {
 	int in, out, err;
 	char *name; /* the program's path, for the log; the caller's */
 	int status; /* on failure: the HTTP status */
-	char why[REFUSAL_MAX]; /* and the reason */
+	char *why;  /* and the reason, in REFUSAL_MAX bytes of the caller's */
 };
 
 /* Prepares what all programs have in common. To be called once, as the user

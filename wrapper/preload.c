@@ -362,7 +362,8 @@ static void start_template(struct template *template, struct program *program,
 /* A program that is named is made a template of before it is asked for. */
 static void start_named(const char *path)
 {
-	struct program program = {.folder = -1};
+	char why[REFUSAL_MAX];
+	struct program program = {.folder = -1, .why = why};
 	struct template *template = NULL;
 
 	if (program_named(&program, path) == 0)

@@ -20,7 +20,7 @@ struct program {
 	uid_t uid;  /* of its file */
 	gid_t gid;
 	char *local; /* ./NAME: its name seen from its folder; owned */
-	char why[REFUSAL_MAX]; /* why it does not run, in one line */
+	char *why;   /* the caller's, REFUSAL_MAX bytes: why it does not run */
 };
 
 /*
@@ -32,7 +32,8 @@ int program_find(struct program *program, struct env *env);
 /* The same for a path that is known to be one, resolved. */
 int program_named(struct program *program, const char *path);
 
-/* May be called twice, and on a struct that is zeroed but for folder = -1. */
+/* May be called twice, and on a struct that is zeroed but for folder = -1 and
+ * why. */
 void program_free(struct program *program);
 
 #endif

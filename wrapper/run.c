@@ -157,7 +157,8 @@ static bool has_body(const struct request *request)
 
 void run_program(struct request *request)
 {
-	struct launch launched;
+	char why[REFUSAL_MAX];
+	struct launch launched = {.why = why};
 	struct child *child;
 
 	/* Up to 2.6.13, Debian 12's among them, it ends with a failed assertion
@@ -168,7 +169,7 @@ void run_program(struct request *request)
 	    0) {
 		shared_end();
 		request_fail(request, launched.status, 0,
-			     kind_of(launched.status), launched.why);
+			     kind_of(launched.status), why);
 		return;
 	}
 	request->name = launched.name;
