@@ -297,14 +297,10 @@ static int watch_all(struct listener *listeners, int count)
 	return start_accepting();
 }
 
-/* Tells the service manager how things are, while there is something new. */
-static void tell_is_over(struct timer *timer)
+static void tell_is_due(struct timer *timer)
 {
-	char line[200];
-
 	(void)timer;
-	status_line(line, sizeof(line));
-	notify(line);
+	status_tell();
 }
 
 /* As many connections as the system lets us have. */
@@ -331,7 +327,7 @@ static void init_all(void)
 	grace.expired = grace_is_over;
 	idle.expired = idle_is_over;
 	timers_init(&tell_timers, TELL_MS);
-	tell.expired = tell_is_over;
+	tell.expired = tell_is_due;
 	child_init();
 	preload_init();
 	run_init();
@@ -341,12 +337,8 @@ static void init_all(void)
 
 static void mind_status(void)
 {
-	static uint64_t told;
-
-	if (!notify_is_open() || tell.next || told == shared->requests)
-		return;
-	told = shared->requests;
-	timer_start(&tell_timers, &tell);
+	if (notify_is_open() && !tell.next && status_is_new())
+		timer_start(&tell_timers, &tell);
 }
 
 static void mind_idleness(void)

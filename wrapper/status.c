@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "notify.h"
 #include "settings.h"
 #include "shared.h"
 #include "text.h"
@@ -333,12 +334,25 @@ size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 	return page.used;
 }
 
-void status_line(char *line, size_t size)
+bool status_is_new(void)
 {
-	text_format(line, size,
+	static uint64_t seen;
+
+	if (seen == shared->requests)
+		return false;
+	seen = shared->requests;
+	return true;
+}
+
+void status_tell(void)
+{
+	char line[200];
+
+	text_format(line, sizeof(line),
 		    "STATUS=%llu requests, %ld in hand, %ld programs running, "
 		    "%ld requests waiting",
 		    (unsigned long long)shared->requests,
 		    sum_of(offsetof(struct shared_worker, requests)),
 		    (long)shared->running, (long)shared->waiting);
+	notify(line);
 }

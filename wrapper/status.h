@@ -7,8 +7,8 @@
 #include "env.h"
 
 /*
- * -status: the wrapper's own counters, as a page. It reads the shared numbers
- * and changes none.
+ * -status: the wrapper's own counters, as a page, and as a line for the service
+ * manager. It reads the shared numbers and changes none.
  */
 
 #define STATUS_PAGE_MAX 16384
@@ -21,7 +21,10 @@ bool status_is_asked(const struct env *env);
  * OpenMetrics with ?openmetrics, or pong. Returns its length. */
 size_t status_page(char page[STATUS_PAGE_MAX], const struct env *env);
 
-/* One line for the service manager. */
-void status_line(char *line, size_t size);
+/* Whether requests have come since it was last asked. */
+bool status_is_new(void);
+
+/* Tells the service manager how things are, in one line. */
+void status_tell(void);
 
 #endif

@@ -127,19 +127,6 @@ static void pass_on(int number)
 	}
 }
 
-/* Tells the service manager how things are, if there is something new. */
-static void tell(void)
-{
-	static uint64_t told;
-	char line[200];
-
-	if (told == shared->requests)
-		return;
-	told = shared->requests;
-	status_line(line, sizeof(line));
-	notify(line);
-}
-
 /* Waits for a signal; in a hurry not for long. Returns it, or -1. */
 static int wait_signal(const sigset_t *handled, bool hurry)
 {
@@ -150,8 +137,8 @@ static int wait_signal(const sigset_t *handled, bool hurry)
 	if (!hurry && !notify_is_open())
 		return sigwaitinfo(handled, &info);
 	number = sigtimedwait(handled, &info, &pause);
-	if (number < 0 && errno == EAGAIN)
-		tell();
+	if (number < 0 && errno == EAGAIN && status_is_new())
+		status_tell();
 	return number;
 }
 
