@@ -19,6 +19,7 @@
 
 #include "app.h"
 #include "connect.h"
+#include "ended.h"
 #include "listen.h"
 #include "log.h"
 #include "patience.h"
@@ -40,14 +41,6 @@ struct copies {
 
 /* --- All copies */
 
-static void describe_end(int status, char *text, size_t size)
-{
-	if (WIFSIGNALED(status))
-		text_format(text, size, "signal %d", WTERMSIG(status));
-	else
-		text_format(text, size, "exit status %d", WEXITSTATUS(status));
-}
-
 static int fail_to_run(struct outcome *outcome)
 {
 	return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
@@ -63,7 +56,7 @@ static bool is_running(pid_t pid, struct outcome *outcome)
 
 	if (waitpid(pid, &status, WNOHANG) != pid)
 		return true;
-	describe_end(status, how, sizeof(how));
+	ended_with(how, sizeof(how), status);
 	outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
 		     "start: %s: ended at once with %s", wish.app, how);
 	return false;
@@ -218,7 +211,7 @@ static void restart(struct copies *copies, long index, int status)
 {
 	char how[40];
 
-	describe_end(status, how, sizeof(how));
+	ended_with(how, sizeof(how), status);
 	note("%s: %s (process %ld) has ended with %s: starting it again",
 	     wish.name, wish.app, (long)copies->pids[index], how);
 	copies->pids[index] = 0;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "ended.h"
 #include "refusal.h"
 #include "run.h"
 #include "text.h"
@@ -26,28 +27,25 @@ static uint32_t app_status_of(int wait_status)
 	return (uint32_t)WEXITSTATUS(wait_status);
 }
 
-static void say_status(char *text, size_t size, int wait_status)
+static void say_how(char *text, size_t size, int wait_status)
 {
-	int number = WTERMSIG(wait_status);
+	size_t n = ended_how(text, size, wait_status);
 
 	if (WIFSIGNALED(wait_status))
-		text_format(text, size, "was killed by signal %d (%s)", number,
-			    strsignal(number));
-	else
-		text_format(text, size, "ended with exit status %d",
-			    WEXITSTATUS(wait_status));
+		text_format(text + n, size - n, " (%s)",
+			    strsignal(WTERMSIG(wait_status)));
 }
 
 /* The program has died of a signal, or has printed nothing at all. */
 static void fail_by_status(struct request *request)
 {
 	char why[REFUSAL_MAX];
-	char status[80];
+	char how[80];
 	bool silent = request->answer.bytes == 0;
 
-	say_status(status, sizeof(status), request->wait_status);
+	say_how(how, sizeof(how), request->wait_status);
 	text_format(why, sizeof(why), "%.300s: %s%s", request_label(request),
-		    status,
+		    how,
 		    silent ? " and printed nothing"
 			   : " in the middle of its reply");
 	request_fail(request, 500, app_status_of(request->wait_status),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "ended.h"
 #include "log.h"
 #include "notify.h"
 #include "serve.h"
@@ -62,15 +63,12 @@ static int find_worker(pid_t pid)
 
 static void say_death(int i, pid_t pid, int status)
 {
+	char how[40];
+
 	shared->worker_deaths++;
-	if (WIFSIGNALED(status))
-		note("worker %d (pid %ld) was killed by signal %d; another "
-		     "takes its place",
-		     i, (long)pid, WTERMSIG(status));
-	else
-		note("worker %d (pid %ld) ended with exit status %d; another "
-		     "takes its place",
-		     i, (long)pid, WEXITSTATUS(status));
+	ended_how(how, sizeof(how), status);
+	note("worker %d (pid %ld) %s; another takes its place", i, (long)pid,
+	     how);
 }
 
 /* Reaps and replaces; returns whether any worker is left. */
