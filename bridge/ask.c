@@ -191,14 +191,14 @@ static void add_header(struct params *params, const char *header, bool again)
 }
 
 /* Whether an earlier -header has the same name. */
-static bool is_repeated(size_t index)
+static bool is_repeated(int index)
 {
-	const char *header = wish.header.list[index];
+	const char *header = wish.header.word[index];
 	size_t length = strcspn(header, ":");
-	size_t i;
+	int i;
 
 	for (i = 0; i < index; i++)
-		if (strncasecmp(wish.header.list[i], header, length + 1) == 0)
+		if (strncasecmp(wish.header.word[i], header, length + 1) == 0)
 			return true;
 	return false;
 }
@@ -225,10 +225,10 @@ static void fit_role(struct params *params)
 
 static void add_wished(struct params *params)
 {
-	size_t i;
+	int i;
 
 	for (i = 0; i < wish.env.count; i++) {
-		const char *pair = wish.env.list[i];
+		const char *pair = wish.env.word[i];
 		size_t length = strcspn(pair, "=");
 		const char *value;
 
@@ -244,14 +244,14 @@ static void add_wished(struct params *params)
 
 void ask_fill(struct params *params)
 {
-	size_t i;
+	int i;
 
 	if (wish.url)
 		add_request(params);
 	else
 		add_environment(params);
 	for (i = 0; i < wish.header.count; i++)
-		add_header(params, wish.header.list[i], is_repeated(i));
+		add_header(params, wish.header.word[i], is_repeated(i));
 	fit_role(params);
 	add_wished(params);
 }

@@ -53,15 +53,10 @@ static const char *set_role(void *settings, const char *value)
 	return NULL;
 }
 
-/* From the first on there is room for as many as the command line has words. */
-static void add_word(const struct wish *w, struct words *words,
-		     const char *word)
+static void add_word(struct words *words, const char *word)
 {
-	if (!words->list)
-		words->list = calloc(w->words, sizeof(*words->list));
-	if (!words->list)
+	if (words_add(words, word) < 0)
 		die(OUTCOME_NO_MEMORY, "no memory");
-	words->list[words->count++] = word;
 }
 
 static const char *set_env(void *settings, const char *value)
@@ -70,7 +65,7 @@ static const char *set_env(void *settings, const char *value)
 
 	if (value[0] == '\0' || value[0] == '=')
 		return "a variable needs a name";
-	add_word(w, &w->env, value);
+	add_word(&w->env, value);
 	return NULL;
 }
 
@@ -80,7 +75,7 @@ static const char *set_header(void *settings, const char *value)
 
 	if (value[strcspn(value, "\r\n")])
 		return "a header is one line";
-	add_word(w, &w->header, value);
+	add_word(&w->header, value);
 	return NULL;
 }
 
@@ -263,7 +258,6 @@ void bridge_read_words(int argc, char **argv)
 	int i;
 
 	set_defaults();
-	wish.words = (size_t)argc;
 	wish.show = SHOW_ALL;
 	for (i = 1; i < argc; i++) {
 		const struct opt *opt = opt_find(bridge_options, argv[i]);

@@ -6,6 +6,7 @@
 
 #include "listen.h"
 #include "record.h"
+#include "words.h"
 
 /*
  * What the command line of the bridge asks for: filled by options.c, read by
@@ -18,13 +19,7 @@ enum show {
 	SHOW_HEAD,
 };
 
-struct words {
-	const char **list; /* NULL: none */
-	size_t count;
-};
-
 struct wish {
-	size_t words;	     /* of the command line */
 	const char *connect; /* ADDR as it was given; NULL: none */
 	bool bind;
 	bool start;

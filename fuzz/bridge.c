@@ -533,8 +533,8 @@ static void end_process(const bool open[LAST_FD + 1])
 	for (fd = FIRST_FD; fd <= LAST_FD; fd++)
 		if (!open[fd] && fcntl(fd, F_GETFD) >= 0)
 			close(fd);
-	free(wish.env.list);
-	free(wish.header.list);
+	free(wish.env.word);
+	free(wish.header.word);
 }
 
 void fuzz_one(const unsigned char *bytes, size_t n)

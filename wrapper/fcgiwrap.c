@@ -26,9 +26,8 @@ static const char help[] =
 
 static void add(struct words *words, const char *word)
 {
-	if (words->count == SETTINGS_LIST_MAX)
+	if (words->count == SETTINGS_LIST_MAX || words_add(words, word) < 0)
 		opt_usage("too many options");
-	words->word[words->count++] = word;
 }
 
 static void add_socket(const char *text)

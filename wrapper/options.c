@@ -30,8 +30,7 @@ static const char *add_word(struct words *words, const char *value)
 {
 	if (words->count == SETTINGS_LIST_MAX)
 		return "too many of these";
-	words->word[words->count++] = value;
-	return NULL;
+	return words_add(words, value) < 0 ? "no memory" : NULL;
 }
 
 static const char *set_listen(void *settings, const char *value)

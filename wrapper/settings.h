@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "listen.h"
+#include "words.h"
 
 /*
  * What the wrapper's command line said. Filled by options.c or fcgiwrap.c,
@@ -33,11 +34,6 @@ struct limit {
 	const char *word; /* as it was given */
 	int resource;	  /* RLIMIT_... */
 	rlim_t value;
-};
-
-struct words {
-	const char *word[SETTINGS_LIST_MAX];
-	int count;
 };
 
 struct settings {
