@@ -20,6 +20,7 @@
 #include "log.h"
 #include "loop.h"
 #include "out.h"
+#include "peek.h"
 #include "record.h"
 #include "request.h"
 #include "settings.h"
@@ -27,12 +28,11 @@
 #include "turn.h"
 #include "values.h"
 
-#define READ_SIZE   65536  /* of one read */
-#define READ_ROUNDS 8	   /* reads a turn: other connections wait too */
-#define SEND_ROUNDS 8	   /* full buffers sent a turn, or silent turns */
-#define SEND_AT	    16384  /* bytes gathered before they are sent */
-#define UNSAID_MAX  1024   /* requests while the server does not read */
-#define PEEK_MAX    262144 /* bytes: more than a unix socket holds */
+#define READ_SIZE   65536 /* of one read */
+#define READ_ROUNDS 8	  /* reads a turn: other connections wait too */
+#define SEND_ROUNDS 8	  /* full buffers sent a turn, or silent turns */
+#define SEND_AT	    16384 /* bytes gathered before they are sent */
+#define UNSAID_MAX  1024  /* requests while the server does not read */
 
 /* A program that reads nothing so long must not hold up the others. */
 #define STALL_MS 100
@@ -665,45 +665,18 @@ static void conn_run(struct task *task)
 		resume_input(conn);
 }
 
-/* Whether there is more in the bytes than the body that is stuck. */
-static bool has_more(const struct conn *conn, struct record_reader *reader,
-		     const unsigned char *bytes, size_t n)
-{
-	const unsigned char *end = bytes + n;
-	struct record record;
-
-	while (record_next(reader, &bytes, end, &record) == RECORD_PIECE)
-		if (record.id != conn->stuck->id ||
-		    (record.type != FCGI_STDIN && record.type != FCGI_DATA))
-			return true;
-	return false;
-}
-
-/* Whether something has come that waits behind the body. What is still in the
- * socket is looked at and stays there. */
+/* Whether something has come that waits behind the body. */
 static bool is_awaited(const struct conn *conn)
 {
-	struct record_reader reader = conn->reader;
-	unsigned char *bytes;
-	ssize_t n = 0;
-	int size;
-	bool more;
+	const unsigned char *kept = NULL;
+	size_t n = 0;
 
-	if (conn->input &&
-	    has_more(conn, &reader, conn->input + conn->input_used,
-		     conn->input_size - conn->input_used))
-		return true;
-	if (ioctl(conn->socket.fd, FIONREAD, &size) < 0 || size <= 0)
-		return false;
-	if (size > PEEK_MAX)
-		size = PEEK_MAX;
-	bytes = malloc((size_t)size);
-	if (bytes)
-		n = recv(conn->socket.fd, bytes, (size_t)size,
-			 MSG_PEEK | MSG_DONTWAIT);
-	more = n > 0 && has_more(conn, &reader, bytes, (size_t)n);
-	free(bytes);
-	return more;
+	if (conn->input) {
+		kept = conn->input + conn->input_used;
+		n = conn->input_size - conn->input_used;
+	}
+	return peek_past_body(&conn->reader, conn->stuck->id, kept, n,
+			      conn->socket.fd);
 }
 
 static void conn_ready(struct watch *watch, unsigned events)
