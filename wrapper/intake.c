@@ -42,6 +42,12 @@ static void say_status_page(struct request *request)
 	request_end(request, 0);
 }
 
+static void lack_memory(struct request *request)
+{
+	request_fail(request, 503, 0, FAILED_RESOURCE,
+		     "no memory for a request's variables");
+}
+
 void intake_params_end(struct request *request)
 {
 	struct env *env = &request->env;
@@ -58,8 +64,7 @@ void intake_params_end(struct request *request)
 			request, 400, 0, FAILED_REQUEST,
 			"refused: FCGI_PARAMS end within a name-value pair");
 	else if (env->no_memory)
-		request_fail(request, 503, 0, FAILED_RESOURCE,
-			     "no memory for a request's variables");
+		lack_memory(request);
 	if (request->state != REQUEST_BODY)
 		return;
 	if (status_is_asked(env)) {
@@ -144,8 +149,7 @@ static void measure(struct request *request)
 		    (unsigned long long)request->body.size);
 	env_unset(&request->env, "HTTP_TRANSFER_ENCODING");
 	if (env_set(&request->env, "CONTENT_LENGTH", length) < 0)
-		request_fail(request, 503, 0, FAILED_RESOURCE,
-			     "no memory for a request's variables");
+		lack_memory(request);
 }
 
 void intake_stdin_end(struct request *request)

@@ -130,6 +130,7 @@ static void settle_closed(struct request *request)
 	request_fail(request, 500, 0, FAILED_REPLY, why);
 }
 
+/* Ends a running request if all of it is there. */
 static void settle(struct request *request)
 {
 	struct answer *answer = &request->answer;
