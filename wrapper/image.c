@@ -25,8 +25,7 @@
 
 static char folder_of_own[PATH_MAX]; /* template.so and the preludes */
 static char template_path[PATH_MAX + 16];
-static char perl_include[PATH_MAX + 16];
-static char python_prelude[PATH_MAX + 16];
+static char prelude[PATH_MAX + 16];
 static char lines[LINES_MAX][HEAD_SIZE];
 static char found[LINES_MAX][PATH_MAX];
 static ElfW(Ehdr) own;
@@ -86,7 +85,7 @@ static int read_own(const char *path)
 /* Beside the command where it is built, or where it is installed. */
 int image_init(void)
 {
-	static const char *const places[] = {"preload", "../lib/cgi-fcgi"};
+	static const char places[][16] = {"preload", "../lib/cgi-fcgi"};
 	char self[PATH_MAX];
 	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	size_t i;
@@ -100,10 +99,6 @@ int image_init(void)
 			    self, places[i]);
 		text_format(template_path, sizeof(template_path),
 			    "%s/template.so", folder_of_own);
-		text_format(perl_include, sizeof(perl_include), "-I%s",
-			    folder_of_own);
-		text_format(python_prelude, sizeof(python_prelude),
-			    "%s/template.py", folder_of_own);
 		if (read_own(template_path) == 0)
 			return 0;
 	}
@@ -117,7 +112,7 @@ const char *image_template(void)
 
 static int refuse(struct image *image, const char *why)
 {
-	text_format(image->why, sizeof(image->why), "%s", why);
+	image->why = why;
 	return -1;
 }
 
@@ -207,22 +202,29 @@ static bool names_module(const char *option)
 static int add_prelude(struct image *image)
 {
 	const char *name = path_base(image->words[0]);
-	char *perl[] = {perl_include, (char *)(size_t) "-MCgiFcgiTemplate"};
-	char *python[] = {python_prelude};
+	char *words[] = {prelude, (char *)(size_t) "-MCgiFcgiTemplate"};
 	int script = image->words[1] && image->words[1][0] == '-' ? 2 : 1;
+	const char *option = "";
+	const char *file = "";
+	int count = 1;
+	int at = 1;
 
 	if (!image->words[1] || !image->words[script])
 		return 0;
 	if (strncmp(name, "perl", 4) == 0) {
-		image->later = true;
-		return insert(image, 1, perl, 2);
+		option = "-I";
+		count = 2;
+	} else if (strncmp(name, "python3", 7) == 0 &&
+		   !names_module(image->words[1])) {
+		file = "/template.py";
+		at = script;
+	} else {
+		return 0;
 	}
-	if (strncmp(name, "python3", 7) == 0 &&
-	    !names_module(image->words[1])) {
-		image->later = true;
-		return insert(image, script, python, 1);
-	}
-	return 0;
+	text_format(prelude, sizeof(prelude), "%s%s%s", option, folder_of_own,
+		    file);
+	image->later = true;
+	return insert(image, at, words, count);
 }
 
 /* Opens a file to be read. A #! line may name anything, a device too, and to

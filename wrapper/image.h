@@ -14,7 +14,7 @@
 struct image {
 	char *words[IMAGE_WORDS]; /* the command line, #! lines resolved */
 	bool later;		  /* an interpreter that has a prelude */
-	char why[200];		  /* it cannot be, in words */
+	const char *why;	  /* it cannot be, in words */
 };
 
 /* Once: where template.so and the preludes are. Returns 0, or -1 and errno. */
@@ -24,8 +24,8 @@ int image_init(void);
 const char *image_template(void);
 
 /* Fills image for the file path as seen from the folder, which would be started
- * with argv. Returns 0, or -1 with why. The words are valid until the next
- * call. */
+ * with argv. Returns 0, or -1 with why. The words, and why, are valid
+ * until the next call. */
 int image_of(struct image *image, int folder, const char *path,
 	     char *const *argv);
 
