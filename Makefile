@@ -25,7 +25,8 @@ TEMPLATE_CC ?= cc
 COMPLETION   = $(PREFIX)/share/bash-completion/completions/cgi-fcgi
 # Debian's own packages have vendor-completions there.
 ZSH         ?= $(PREFIX)/share/zsh/site-functions
-PRELUDES     = preload/CgiFcgiTemplate.pm preload/template.py
+PRELUDES     = preload/CgiFcgiTemplate.pm preload/template.py \
+               preload/template.rb
 
 SRC     := cgi-fcgi.c $(wildcard common/*.c wrapper/*.c bridge/*.c)
 OBJ     := $(SRC:%.c=$(B)/%.o)

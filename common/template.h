@@ -28,12 +28,15 @@ struct template_request {
 };
 
 /*
- * For the preludes, which are in languages that can call a C function and read
- * memory: cgi_fcgi_wait returns once in each request's process, with
+ * For the preludes: cgi_fcgi_wait returns once in each request's process, with
  * descriptors 0, 1, 2 and folder as they should be and cgi_fcgi_env (so many
- * bytes, NAME=VALUE, each ended by NUL) telling the variables. Before it is
- * called the paths of what was loaded may be written to the descriptor
- * cgi_fcgi_files, a line each.
+ * bytes, NAME=VALUE, each ended by NUL) telling the variables, as environ does.
+ * Before it is called the paths of what was loaded may be written to the
+ * descriptor cgi_fcgi_files, a line each.
+ *
+ * An interpreter that must do something of its own at each fork needs not call
+ * it: its next fork(2) after the list is written, a memfd of that name, is
+ * cgi_fcgi_wait.
  */
 void cgi_fcgi_wait(void);
 extern char *cgi_fcgi_env;

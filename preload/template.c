@@ -44,6 +44,8 @@ typedef int start_function(main_function *real, int argc, char **argv,
 			   void (*init)(void), void (*fini)(void),
 			   void (*rtld_fini)(void), void *stack_end);
 
+typedef pid_t fork_function(void);
+
 start_function __libc_start_main;
 
 /* Out of the way of programs that count on low numbers. */
@@ -73,8 +75,9 @@ __attribute__((section(".interp"), used)) static const char c_library[] =
 static int channel = -1;
 static int taken = -1;	/* the child says so */
 static int unread = -1; /* what is printed while the program is loaded */
-static bool later;	/* a prelude is run, which calls cgi_fcgi_wait */
+static bool later;	/* a prelude is run, which says when to wait */
 static main_function *real_main;
+static fork_function *real_fork;
 static struct timespec begun;
 
 static _Noreturn void give_up(const char *why)
@@ -516,6 +519,35 @@ void cgi_fcgi_wait(void)
 	}
 }
 
+/* Whether a prelude waits to be forked: see template.h. */
+static bool is_listed(void)
+{
+	struct stat st;
+
+	return taken < 0 && cgi_fcgi_files >= 0 &&
+	       fstat(cgi_fcgi_files, &st) == 0 && st.st_size > 0;
+}
+
+static void find_fork(void)
+{
+	void *symbol = dlsym(RTLD_NEXT, "fork");
+
+	memcpy(&real_fork, &symbol, sizeof(real_fork));
+}
+
+/* What the program itself calls. */
+pid_t fork(void)
+{
+	if (is_listed()) {
+		cgi_fcgi_wait();
+		return 0;
+	}
+	/* Before main. */
+	if (!real_fork)
+		find_fork();
+	return real_fork();
+}
+
 /* --- In between */
 
 static int out_of_the_way(int fd)
@@ -564,10 +596,13 @@ static int template_main(int argc, char **argv, char **envp)
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_BIND_NOW");
 	unsetenv(TEMPLATE_VARIABLE);
+	/* Later it may be called where nothing can be looked up (fork(2) is
+	 * async-signal-safe). */
+	find_fork();
 	open_channel();
 	if (later) {
 		open_pipes();
-		cgi_fcgi_files = memfd_create("files", MFD_CLOEXEC);
+		cgi_fcgi_files = memfd_create("cgi_fcgi_files", MFD_CLOEXEC);
 		return real_main(argc, argv, envp);
 	}
 	cgi_fcgi_wait();

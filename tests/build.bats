@@ -61,6 +61,7 @@ build() {
 	[ "$(find root -type f | sort)" = "root/usr/bin/cgi-fcgi
 root/usr/lib/cgi-fcgi/CgiFcgiTemplate.pm
 root/usr/lib/cgi-fcgi/template.py
+root/usr/lib/cgi-fcgi/template.rb
 root/usr/lib/cgi-fcgi/template.so
 root/usr/share/bash-completion/completions/cgi-fcgi
 root/usr/share/man/man1/cgi-fcgi.1

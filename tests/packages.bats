@@ -40,7 +40,7 @@ version() {
 	run -0 lintian --fail-on error --allow-root ../*.changes
 	dpkg-deb -x ../cgi-fcgi_*.deb unpacked
 	for file in bin/cgi-fcgi lib/cgi-fcgi/template.so lib/cgi-fcgi/template.py \
-		lib/cgi-fcgi/CgiFcgiTemplate.pm share/man/man1/cgi-fcgi.1.gz \
+		lib/cgi-fcgi/template.rb lib/cgi-fcgi/CgiFcgiTemplate.pm share/man/man1/cgi-fcgi.1.gz \
 		share/doc/cgi-fcgi/README.md.gz \
 		share/bash-completion/completions/cgi-fcgi \
 		share/zsh/vendor-completions/_cgi-fcgi; do

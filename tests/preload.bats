@@ -46,7 +46,16 @@ setup() {
 		      os.environ.get("QUERY", "none"), os.getcwd(), body)
 		sys.exit(3)
 	END
-	ALL='c sh perl python'
+	program cgi/ruby <<-'END'
+		#!/usr/bin/env ruby
+		require "English"
+		body = $stdin.read
+		puts "A: b\n\n"
+		puts [ARGV.size + 1, $PID, $0, ENV["QUERY"] || "none", Dir.pwd,
+		      body].join(" ")
+		exit 3
+	END
+	ALL='c sh perl python ruby'
 }
 
 preloaded() {
@@ -171,12 +180,17 @@ childless() {
 		#!/usr/bin/perl
 		print "A: b\n\n;
 	END
+	program bad.rb <<-'END'
+		#!/usr/bin/ruby
+		puts "A: b
+	END
 	local name i
 	serve
-	for name in bad.py bad.pl; do
+	for name in bad.py bad.pl bad.rb; do
 		for i in 1 2 3 4 5 6; do
 			run -0 get "$PWD/$name"
-			[[ $output == *'Status: 500'*"line "* ]]
+			[[ $output == *'Status: 500'*"line "* ||
+				$output == *'Status: 500'*"bad.rb:2:"* ]]
 		done
 	done
 	program late.py <<-'END'
@@ -197,6 +211,8 @@ childless() {
 @test "a change of the script, or of a module that it uses, counts from the next request on" {
 	cat >Mine.pm <<<'package Mine; sub text { "pm one" } 1;'
 	cat >mine.py <<<'text = "py one"'
+	cat >mine.rb <<<'load "./other.rb"'
+	cat >other.rb <<<'$text = "rb one"'
 	program it.pl <<-'END'
 		#!/usr/bin/perl
 		use lib '.';
@@ -208,10 +224,15 @@ childless() {
 		import mine
 		print("A: b\n\n" + mine.text + " script one")
 	END
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require_relative "mine"
+		puts "A: b\n\n#{$text} script one"
+	END
 	local kind
 	export PYTHONDONTWRITEBYTECODE=1
 	serve -env PYTHONDONTWRITEBYTECODE
-	for kind in pl py; do
+	for kind in pl py rb; do
 		warm "$PWD/it.$kind"
 		[[ $output == *one*one* ]]
 		sed -i 's/script one/script two/' "it.$kind"
@@ -220,8 +241,8 @@ childless() {
 		warm "$PWD/it.$kind"
 		[[ $output == *one*two* ]]
 	done
-	sed -i 's/one/two/' Mine.pm mine.py
-	for kind in pl py; do
+	sed -i 's/one/two/' Mine.pm mine.py other.rb
+	for kind in pl py rb; do
 		run -0 get "$PWD/it.$kind"
 		[[ $output == *two*two* ]]
 		warm "$PWD/it.$kind"
@@ -272,6 +293,13 @@ childless() {
 		import random
 		print("A: b\n\n" + str(random.random()))
 	END
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require "securerandom"
+		require_relative "early"
+		puts "A: b\n\n#{rand} 0.#{SecureRandom.hex.to_i(16)}"
+	END
+	echo 'rand; SecureRandom.hex' >early.rb
 	serve
 	warm "$PWD/it.pl"
 	sleep 1.1
@@ -285,7 +313,11 @@ childless() {
 		forked "$PWD/it.py"
 		grep -o '0\.[0-9]*' <<<"$output" >>numbers
 	done
-	[ "$(sort -u numbers | wc -l)" -eq 6 ]
+	for i in 1 2 3; do
+		warm "$PWD/it.rb"
+		grep -o '0\.[0-9]*' <<<"$output" >>numbers
+	done
+	[ "$(sort -u numbers | wc -l)" -eq 12 ]
 }
 
 @test "what a Python script leaves to its end is done: buffers, atexit, threads" {
@@ -996,4 +1028,185 @@ interpreter() {
 	for file in wrapper.log /dev/null; do
 		[ "$(stat -c %u:%g "$file")" != 61243:61244 ] || return
 	done
+}
+
+# as_without FILE [NAME=VALUE...]: its answer by a template is the one without.
+as_without() {
+	local plain
+	unnumbered() { sed 's/\[[0-9]*\]: was killed/[PID]: was killed/'; }
+	wrapper
+	run get "$@"
+	plain=$output
+	stop_wrapper
+	serve
+	warm "$@"
+	warm "$@"
+	stop_wrapper
+	diff <(unnumbered <<<"$plain") <(unnumbered <<<"$output")
+}
+
+@test "a preloaded Ruby script is what it is without: self, names, data, variables, encodings, its end" {
+	program it.rb <<-'END'
+		#!/usr/bin/env ruby
+		# frozen_string_literal: true
+
+		=begin
+		What is required comes first.
+		=end
+		require 'cgi' # a comment
+		require("set")
+		require_relative 'mine'
+		print "A: b\n\n"
+		p self, __FILE__, $0, __FILE__ == $0, __LINE__, __dir__, ARGV
+		p caller, TOPLEVEL_BINDING.receiver.equal?(self)
+		p binding.local_variables, Module.nesting, global_variables.sort
+		p Object.constants.sort, Object.private_instance_methods(false)
+		p ENV.to_h.sort, `echo $MINE $QUERY_STRING`
+		p DATA.read, DATA.pos, $., $?.class, $!, $~, $_, $;, $,, $-w, $VERBOSE
+		p Encoding.default_external, Encoding.find("locale"), __ENCODING__
+		p $LOAD_PATH, $LOADED_FEATURES.sort, $stdin.read, $stdout.sync
+		value = 1
+		p TOPLEVEL_BINDING.local_variables, eval("value", TOPLEVEL_BINDING)
+		def deep(n) = n.zero? ? raise(ArgumentError, "deep") : deep(n - 1)
+		at_exit { puts "first"; exit 7 if ENV["QUERY_STRING"] == "at_exit" }
+		at_exit { puts "second #{$!.inspect}" }
+		case ENV["QUERY_STRING"]
+		when "exit" then exit 5
+		when "abort" then abort "over"
+		when "exit!" then $stdout.flush; exit! 6
+		when "throw" then throw :nowhere
+		when "signal" then Process.kill :TERM, $$; sleep
+		when "exec" then $stdout.flush; exec "echo", "another"
+		end
+		print "not flushed"
+		deep 2
+		__END__
+		data
+		more
+	END
+	cat >mine.rb <<-'END'
+		ENV["MINE"] = "changed"
+		module Mine; end
+	END
+	local how
+	for how in exit abort exit! throw signal exec at_exit; do
+		as_without "$PWD/it.rb" QUERY_STRING=$how
+		[[ $output == *'"data\\nmore\\n"'* ]]
+	done
+	[[ $output == *'not flushed'*'deep (ArgumentError)'*'END 7 0'* ]]
+	as_without "$PWD/it.rb"
+	[[ $output == *'deep (ArgumentError)'*'END 1 0'* ]]
+}
+
+@test "a preloaded Ruby script's process has all that a Ruby has: threads, time limits, signals, programs that it starts" {
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require "timeout"
+		require "open3"
+		puts "A: b\n\n"
+		p $$ == Process.pid, `echo $PPID`.to_i == $$
+		p system("exit 3"), $?.exitstatus, `echo text`
+		p IO.popen("cat", "r+") { |to| to.write "pipe"; to.close_write; to.read }
+		p Open3.capture2("cat", stdin_data: "three")[0]
+		child = fork { exit!(Process.ppid == Process.getpgrp ? 4 : 5) }
+		p Process.wait2(child)[1].exitstatus
+		begin
+		  Timeout.timeout(0.05) { sleep }
+		rescue Timeout::Error => error
+		  p error
+		end
+		queue = Queue.new
+		workers = Array.new(3) { |n| Thread.new { sleep 0.01; queue << n; n } }
+		p workers.map(&:value), queue.size, Thread.list.size
+		trap("USR1") { queue << :signal }
+		Process.kill("USR1", $$)
+		sleep 0.01 until queue.size == 4
+		trap("CHLD") { queue << :child }
+		spawn("true")
+		sleep 0.01 until queue.size == 5
+		begin
+		  Process.kill("INT", $$)
+		  sleep
+		rescue Interrupt
+		  p :interrupt
+		end
+		Thread.report_on_exception = false
+		Thread.new { raise "in a thread" }.join
+	END
+	as_without "$PWD/it.rb"
+	[[ $output == *'"pipe"\n"three"\n4\n'*':interrupt'*'in a thread'*'END 1 0'* ]]
+}
+
+@test "what a Ruby script does before it requires something counts for that, as without" {
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require "set"
+		$LOAD_PATH.unshift "own"
+		ENV["CHOSEN"] = "yes"
+		require "late"
+		puts "A: b\n\n#{TEXT}"
+	END
+	program first.rb <<-'END'
+		#!/usr/bin/ruby
+		require "json"
+		require "late"
+		puts "A: b\n\n#{TEXT}"
+		BEGIN { $LOAD_PATH.unshift "own"; ENV["CHOSEN"] = "first" }
+	END
+	mkdir own
+	echo 'TEXT = "wrong"' >late.rb
+	echo 'TEXT = ENV["CHOSEN"] + ENV["QUERY_STRING"]' >own/late.rb
+	as_without "$PWD/it.rb" QUERY_STRING=1
+	[[ $output == *yes1* ]]
+	as_without "$PWD/first.rb" QUERY_STRING=2
+	[[ $output == *first2* ]]
+}
+
+@test "a Ruby script whose request brings what ruby reads at its start has it read" {
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require "set"
+		puts "A: b\n\n#{Encoding.default_external} #{$VERBOSE.inspect}"
+		puts DATA.read, $stdin.read, $0, Time.at(0).hour
+		__END__
+		data
+	END
+	as_without "$PWD/it.rb" LC_ALL=C.UTF-8 RUBYOPT=-w TZ=UTC-5
+	[[ $output == *'UTF-8 true\ndata\n\n'*'it.rb\n5\n'* ]]
+	as_without "$PWD/it.rb" TZ=UTC-7
+	[[ $output == *'US-ASCII false\ndata\n\n'*'it.rb\n7\n'* ]]
+}
+
+@test "a Ruby script that is read in another way is run as always, and never for nothing" {
+	program loop.rb <<-'END'
+		#!/usr/bin/ruby -n
+		BEGIN { puts "A: b\n\n" }
+		File.write("runs", "x", mode: "a")
+		puts $_.upcase
+	END
+	program folder.rb <<-END
+		#!/usr/bin/ruby -C/
+		File.write("$PWD/runs", "x", mode: "a")
+		puts "A: b\n\n#{Dir.pwd}"
+	END
+	cat >other.x <<-'END'
+		#!/bin/sh
+		exec ruby -x "$0"
+		#!ruby
+		File.write("runs", "x", mode: "a")
+		puts "A: b\n\nother"
+	END
+	local name i
+	serve -handler .x=/usr/bin/ruby
+	for name in loop.rb folder.rb other.x; do
+		: >runs
+		for i in 1 2 3 4 5; do
+			run -0 wire "post 1 $PWD/$name body" 'end 1' 'tell 1'
+			[[ $output == *BODY* || $output == *'\n\n/\n'* ||
+				$output == *other* ]]
+		done
+		wait_for logged "$PWD/$name: cannot be preloaded: by its options"
+		[ "$(cat runs)" = xxxxx ]
+	done
+	[ "$(preloaded)" -eq 0 ]
 }

@@ -214,6 +214,9 @@ static int add_prelude(struct image *image)
 	if (strncmp(name, "perl", 4) == 0) {
 		option = "-I";
 		count = 2;
+	} else if (strncmp(name, "ruby", 4) == 0) {
+		option = "-r";
+		file = "/template.rb";
 	} else if (strncmp(name, "python3", 7) == 0 &&
 		   !names_module(image->words[1])) {
 		file = "/template.py";
