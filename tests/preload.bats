@@ -171,6 +171,31 @@ childless() {
 	childless "$WRAPPER"
 }
 
+@test "a program that does not begin as C programs do, as those of Go, is run as always, and never for nothing" {
+	local i
+	cc -nostartfiles -o it -x c - <<-END
+		#include <fcntl.h>
+		#include <stdio.h>
+		#include <unistd.h>
+		void _start(void)
+		{
+			int fd = open("$PWD/runs", O_RDWR | O_CREAT | O_APPEND,
+				      0600);
+			dprintf(fd, "x\\n");
+			dprintf(1, "A: b\\n\\nhello\\n");
+			_exit(0);
+		}
+	END
+	serve
+	for i in 1 2 3 4 5; do
+		run -0 get "$PWD/it"
+		[[ $output == *hello* ]]
+	done
+	wait_for logged "$PWD/it: is not preloaded"
+	logged "$PWD/it: cannot be preloaded: it does not begin as C programs"
+	[ "$(wc -l <runs)" -eq 5 ]
+}
+
 @test "a script with a mistake says so to whoever asks, as without" {
 	program bad.py <<-'END'
 		#!/usr/bin/python3
