@@ -50,7 +50,9 @@ wait = lambda do |files|
   end
   GC.start
   File.write("/proc/self/fd/#{list}", files.map { |file| "#{file}\n" }.join)
+  before = Process.pid
   Process.fork
+  abort "cgi-fcgi: #{script}: cannot be preloaded: by its fork" if Process.pid == before
   exec([words[0], words[0]], *words.drop(2)) if early[ENV.to_h] != early[variables]
   ENV.update(changed)
   ENV["TZ"] = ENV["TZ"] if ENV["TZ"] # which makes ruby look at it
@@ -69,3 +71,4 @@ end
 trace.enable
 requires.call
 loaded = true
+trace.enable # also if what is required has ended all that trace

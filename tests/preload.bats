@@ -1235,3 +1235,25 @@ as_without() {
 	done
 	[ "$(preloaded)" -eq 0 ]
 }
+
+@test "a Ruby script whose libraries have a fork of their own, or end all that trace, is never run for nothing" {
+	local name
+	echo 'def Process.fork = nil' >fork.rb
+	echo 'ObjectSpace.each_object(TracePoint, &:disable)' >trace.rb
+	serve
+	for name in fork trace; do
+		program it-$name <<-END
+			#!/usr/bin/ruby
+			require_relative "$name"
+			File.write("$PWD/runs", "x\\n", mode: "a")
+			puts "A: b\\n\\nhello"
+		END
+		rm -f runs asked
+		# From its template, or the log says that it has none.
+		wait_for eval 'get "$PWD/it-$name" && echo x >>asked &&
+			{ logged "it-$name: is not" || [ "$(preloaded)" -gt 0 ]; }'
+		[ "$(wc -l <runs)" -eq "$(wc -l <asked)" ]
+	done
+	logged 'cannot be preloaded: by its fork'
+	[ "$(preloaded)" -gt 0 ]
+}
