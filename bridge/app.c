@@ -185,6 +185,9 @@ pid_t app_start(int socket)
 	int error = ENOMEM;
 	pid_t pid = -1;
 
+	/* Inherited as ignored, it would hide how the application ends, and its
+	 * number would be free for others. */
+	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 	if (environment && pipe2(report, O_CLOEXEC) == 0)
 		pid = fork();
 	if (pid == 0)

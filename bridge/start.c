@@ -181,8 +181,6 @@ static int begin(struct copies *copies, const struct addr *addr,
 	int result;
 
 	memset(copies, 0, sizeof(*copies));
-	/* Inherited as ignored, it would hide how a copy ends. */
-	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 	result = open_sockets(copies, addr, outcome);
 	if (result < 0)
 		return result;

@@ -355,6 +355,20 @@ starting() {
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
+@test "an APP of -once has SIGCHLD as it is by default, as any copy: its number stays its own until it is ended" {
+	program ignores <<-END
+		#!/usr/bin/awk -f
+		BEGIN {
+			while ((getline line <"/proc/self/status") > 0)
+				if (line ~ /^SigIgn/)
+					print line >"$PWD/ignored"
+		}
+	END
+	run env --ignore-signal=CHLD "$CGI_FCGI" -once -url / "$PWD/ignores" 3>&-
+	wait_for test -s ignored
+	(((0x$(cut -f 2 ignored) >> ($(kill -l CHLD) - 1)) % 2 == 0))
+}
+
 @test "-once leaves nothing of an APP that ignores TERM, nor of what it started, whatever ends it; one that does not is not waited for" {
 	local signal from
 	program stubborn <<-END
