@@ -355,10 +355,17 @@ int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
 {
 	char folder[64] = "";
 	struct copies copies;
+	sigset_t before;
+	sigset_t held;
 	struct addr own;
 	int fd;
 
 	memset(&copies, 0, sizeof(copies));
+	sigfillset(&held);
+	/* The resolver's time. */
+	sigdelset(&held, SIGALRM);
+	/* Whatever ends us: not while there is a folder. */
+	sigprocmask(SIG_BLOCK, &held, &before);
 	if (!addr && make_private(&own, folder) < 0)
 		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
 				    "start: a private folder: %s",
@@ -366,6 +373,7 @@ int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
 	fd = connect_first(&copies, addr ? addr : &own, outcome);
 	if (folder[0])
 		rmdir(folder);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (fd < 0)
 		return -1;
 	*pid = app_start(copies.listeners[0].fd);

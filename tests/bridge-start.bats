@@ -355,6 +355,28 @@ starting() {
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
+@test "a signal that comes while -once makes its socket leaves no folder" {
+	# ASan's library must be the first.
+	[ -z "${INSTRUMENTED:-}" ] || return 0
+	cc -shared -fPIC -o early.so -x c - <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <signal.h>
+		char *mkdtemp(char *name)
+		{
+			char *(*real)(char *) = dlsym(RTLD_NEXT, "mkdtemp");
+
+			name = real(name);
+			raise(SIGTERM);
+			return name;
+		}
+	END
+	PRIVATE=$(mktemp -d -p /tmp once.XXXXXX)
+	TMPDIR=$PRIVATE LD_PRELOAD=$PWD/early.so run -143 starting -once \
+		-url '/?x' "$APP"
+	[ -z "$(ls -A "$PRIVATE")" ]
+}
+
 @test "an APP of -once has SIGCHLD as it is by default, as any copy: its number stays its own until it is ended" {
 	program ignores <<-END
 		#!/usr/bin/awk -f
