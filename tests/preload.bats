@@ -620,6 +620,29 @@ childless() {
 	logged 'template.so is not found'
 }
 
+@test "with -as-owner a program whose owner cannot read template.so is run as always, and never for nothing" {
+	[ "$(id -u)" -eq 0 ]
+	# There it is a script that runs another.
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	program cgi/counts <<-'END'
+		#!/bin/sh
+		echo >>runs
+		printf 'A: b\n\n'
+	END
+	chown -R 61243:61244 cgi
+	mkdir closed
+	cp -r "$CGI_FCGI" "${CGI_FCGI%/*}/preload" closed
+	chmod 700 closed
+	local i
+	CGI_FCGI=$PWD/closed/${CGI_FCGI##*/} serve -as-owner 1000
+	for i in 1 2 3 4; do
+		run -0 get "$PWD/cgi/counts"
+	done
+	logged 'cgi/counts: is not preloaded: Permission denied'
+	childless "$WRAPPER"
+	[ "$(wc -l <cgi/runs)" -eq 4 ]
+}
+
 @test "a template that cannot be started is told once, and nobody is sent a signal for it" {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	mkdir bin

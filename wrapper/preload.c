@@ -319,6 +319,8 @@ static int start_process(struct template *template, const struct image *image,
 	spawn.path = image->words[0];
 	spawn.argv = image->words;
 	spawn.envp = environment(&env, image->later);
+	/* Without it the program would simply run. */
+	spawn.library = image_template();
 	spawn.files[0] = theirs;
 	spawn.files[1] = null_fd;
 	/* The log is not an owner's to write to, nor to cut. */

@@ -135,6 +135,8 @@ static enum spawn_step become(const struct spawn *spawn)
 		return SPAWN_LIMIT;
 	if (spawn->change_owner && spawn_become(spawn->uid, spawn->gid) < 0)
 		return SPAWN_OWNER;
+	if (spawn->library && access(spawn->library, R_OK) < 0)
+		return SPAWN_EXEC;
 	/* Nobody else ends it if this wrapper is killed; last, since another
 	 * uid forgets it. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);

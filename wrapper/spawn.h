@@ -25,8 +25,9 @@ struct spawn {
 	const char *path;
 	char *const *argv;
 	char *const *envp;
-	int folder;   /* the working directory; -1: the wrapper's own */
-	int files[3]; /* become fds 0, 1, 2; each is 3 or more */
+	int folder;	     /* the working directory; -1: the wrapper's own */
+	int files[3];	     /* become fds 0, 1, 2; each is 3 or more */
+	const char *library; /* which it must be able to read, or NULL */
 	bool change_owner;
 	uid_t uid;
 	gid_t gid;
