@@ -643,6 +643,26 @@ childless() {
 	[ "$(wc -l <cgi/runs)" -eq 4 ]
 }
 
+@test "where the path of template.so cannot be told to a loader, everything is run as always, and nothing for nothing" {
+	# There it is a script that runs another.
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	program counts <<-'END'
+		#!/bin/sh
+		echo >>runs
+		printf 'A: b\n\n'
+	END
+	mkdir 'of two words'
+	cp -r "$CGI_FCGI" "${CGI_FCGI%/*}/preload" 'of two words'
+	local i
+	CGI_FCGI="$PWD/of two words/${CGI_FCGI##*/}" serve
+	for i in 1 2 3 4; do
+		run -0 get "$PWD/counts"
+	done
+	logged 'nothing is preloaded'
+	stop_wrapper
+	[ "$(wc -l <runs)" -eq 4 ]
+}
+
 @test "a template that cannot be started is told once, and nobody is sent a signal for it" {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	mkdir bin

@@ -99,7 +99,9 @@ int image_init(void)
 			    self, places[i]);
 		text_format(template_path, sizeof(template_path),
 			    "%s/template.so", folder_of_own);
-		if (read_own(template_path) == 0)
+		/* A loader takes these for the end of a name. */
+		if (!template_path[strcspn(template_path, " \t\n:$")] &&
+		    read_own(template_path) == 0)
 			return 0;
 	}
 	return -1;

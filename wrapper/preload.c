@@ -416,7 +416,8 @@ void preload_init(void)
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || image_init() < 0) {
 		note("-preload: template.so is not found beside the command or "
-		     "in ../lib/cgi-fcgi: nothing is preloaded");
+		     "in ../lib/cgi-fcgi, by a path without blanks, : and $: "
+		     "nothing is preloaded");
 		return;
 	}
 	able = true;
