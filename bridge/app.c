@@ -137,14 +137,14 @@ static int guard(pid_t us)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* We may have gone before. */
 	if (getppid() != us)
-		raise(SIGTERM);
+		kill(getpid(), SIGTERM);
 	app = fork();
 	if (app <= 0)
 		return app;
 	/* The connection, above all: it is closed when we close it. */
 	fds_close_all();
 	/* To be stopped and to go on interrupts it. */
-	while (sigwaitinfo(&end, NULL) < 0)
+	while (sigtimedwait(&end, NULL, NULL) < 0)
 		;
 	kill(-app, SIGTERM);
 	app_await_end(app, patience_in(APP_END_MS));

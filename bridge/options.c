@@ -47,7 +47,8 @@ static const char *set_role(void *settings, const char *value)
 	struct wish *w = settings;
 
 	w->role = FCGI_RESPONDER;
-	while (strcasecmp(value, record_role_name(w->role)) != 0)
+	while (strncasecmp(value, record_role_name(w->role),
+			   strlen(value) + 1) != 0)
 		if (w->role++ == FCGI_FILTER)
 			return "not responder, authorizer or filter";
 	return NULL;

@@ -258,7 +258,7 @@ static void end_as(int number)
 	sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 	sigemptyset(&one);
 	sigaddset(&one, number);
-	raise(number);
+	kill(getpid(), number);
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
 }
 
@@ -268,8 +268,7 @@ static int wait_signal(const sigset_t *signals, int64_t until)
 	int left = patience_until(until);
 	struct timespec time = {.tv_sec = left / 1000,
 				.tv_nsec = left % 1000 * 1000000};
-	int number = left < 0 ? sigwaitinfo(signals, NULL)
-			      : sigtimedwait(signals, NULL, &time);
+	int number = sigtimedwait(signals, NULL, left < 0 ? NULL : &time);
 
 	return number < 0 ? 0 : number;
 }

@@ -19,6 +19,9 @@
 #define TEMPLATE_GLIBC "ld"
 #define TEMPLATE_MUSL  "ld-musl"
 
+/* The function of the C library where it waits. */
+#define TEMPLATE_BEGIN "__libc_start_main"
+
 #define TEMPLATE_FDS	 4     /* folder, stdin, stdout, stderr */
 #define TEMPLATE_ENV_MAX 65536 /* a larger environment needs no template */
 

@@ -415,8 +415,6 @@ CALL(int, signalfd, signalfd, (int fd, const sigset_t *set, int flags),
 CALL(int, sigtimedwait, sigtimedwait,
      (const sigset_t *set, siginfo_t *info, const struct timespec *time),
      (set, info, time), -1)
-CALL(int, sigwaitinfo, sigwaitinfo, (const sigset_t *set, siginfo_t *info),
-     (set, info), -1)
 CALL(int, socket, socket, (int family, int type, int protocol),
      (family, type, protocol), -1)
 CALL(int, socketpair, socketpair,

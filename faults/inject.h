@@ -94,7 +94,6 @@
 	X(shutdown, ENOTCONN)                                                  \
 	X(signalfd, SHORTAGE)                                                  \
 	X(sigtimedwait, EINTR, EAGAIN)                                         \
-	X(sigwaitinfo, EINTR)                                                  \
 	X(socket, EACCES, ENOBUFS, SHORTAGE)                                   \
 	X(socketpair, SHORTAGE)                                                \
 	X(splice, EINTR, EAGAIN, ECONNRESET, EINVAL, ENOMEM, EPIPE, SHORT)     \

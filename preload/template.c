@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <link.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -610,46 +609,8 @@ static int template_main(int argc, char **argv, char **envp)
 	return real_main(argc, argv, environ);
 }
 
-/* Of the first object, which is the program: whether it names a symbol. */
-static int program_names(struct dl_phdr_info *info, size_t size, void *symbol)
-{
-	const ElfW(Dyn) *part = NULL;
-	ElfW(Addr) names = 0;
-	size_t length = 0;
-	int i;
-
-	(void)size;
-	for (i = 0; i < info->dlpi_phnum; i++)
-		if (info->dlpi_phdr[i].p_type == PT_DYNAMIC)
-			part = (const void *)(info->dlpi_addr +
-					      info->dlpi_phdr[i].p_vaddr);
-	for (; part && part->d_tag != DT_NULL; part++)
-		if (part->d_tag == DT_STRTAB)
-			names = part->d_un.d_ptr;
-		else if (part->d_tag == DT_STRSZ)
-			length = part->d_un.d_val;
-	/* glibc has made an address of it already. */
-	if (names < info->dlpi_addr)
-		names += info->dlpi_addr;
-	return memmem((const void *)names, length, symbol, strlen(symbol) + 1)
-		       ? 1
-		       : -1;
-}
-
-/* A program that begins without it, as those of Go do, would run for nothing.
- */
-__attribute__((constructor)) static void refuse_other_starts(void)
-{
-	char start[] = "__libc_start_main";
-
-	if (getenv(TEMPLATE_VARIABLE) &&
-	    dl_iterate_phdr(program_names, start) < 0) {
-		errno = 0;
-		give_up("it does not begin as C programs do");
-	}
-}
-
-/* What every program of C calls first (crt1.o). */
+/* What every dynamically linked program calls first (crt1.o): the wrapper looks
+ * for the name in its file. */
 int __libc_start_main(main_function *called, int argc, char **argv,
 		      void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)

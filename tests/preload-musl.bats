@@ -131,3 +131,23 @@ same() {
 	[[ $output == *hello* ]]
 	[ "$(preloaded)" -eq 0 ]
 }
+
+@test "a program that does not begin as C programs do is run as always there too, and never for nothing" {
+	musl-gcc -nostartfiles -o it -x c - <<-END
+		#include <fcntl.h>
+		#include <unistd.h>
+		void _start(void)
+		{
+			int fd = open("$PWD/runs", O_RDWR | O_CREAT | O_APPEND,
+				      0600);
+			write(fd, "x\\n", 2);
+			write(1, "A: b\\n\\nhello\\n", 12);
+			_exit(0);
+		}
+	END
+	wrapper -preload "$PWD/it" -status /status
+	logged "$PWD/it: is not preloaded: it does not begin as C programs do"
+	run -0 get "$PWD/it"
+	[[ $output == *hello* ]]
+	[ "$(wc -l <runs)" -eq 1 ]
+}

@@ -166,6 +166,30 @@ static int resolve_line(struct image *image, int folder, const char *path,
 	return insert(image, 0, words, count);
 }
 
+/* Whether the file of a program names what template.so waits in. One that
+ * begins otherwise, as those of Go may, would simply run. */
+static bool begins_as_c(int fd)
+{
+	static const char name[] = "\0" TEMPLATE_BEGIN;
+	char block[4096];
+	size_t matched = 0;
+	off_t at = 0;
+	ssize_t n, i;
+
+	while ((n = pread(fd, block, sizeof(block), at)) > 0) {
+		for (i = 0; i < n && matched < sizeof(name); i++)
+			/* The NUL is at both ends alone. */
+			if (block[i] == name[matched])
+				matched++;
+			else
+				matched = block[i] == '\0';
+		if (matched == sizeof(name))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
 static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
 {
 	char loader[HEAD_SIZE];
@@ -187,6 +211,8 @@ static int check_elf(struct image *image, int fd, const ElfW(Ehdr) * elf)
 		    strlen(TEMPLATE_GLIBC)) != 0 ||
 	    is_of_musl(loader) != own_of_musl)
 		return refuse(image, "it has another C library");
+	if (!begins_as_c(fd))
+		return refuse(image, "it does not begin as C programs do");
 	return 0;
 }
 

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 struct shared *shared;
 struct shared_worker *mine;
@@ -26,7 +27,7 @@ int shared_open(int workers)
 		return -1;
 	shared = memory;
 	shared->workers = workers;
-	shared->started = (int64_t)time(NULL);
+	shared->started_us = clock_us();
 	bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	shared_take(0);
 	return bell < 0 ? -1 : 0;

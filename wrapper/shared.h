@@ -67,7 +67,7 @@ struct shared {
 	shared_count killed[KILLED_KINDS];
 	struct histogram spawn_time;
 	struct histogram request_time;
-	int64_t started;	 /* seconds since 1970 */
+	int64_t started_us;	 /* clock_us() */
 	_Atomic int64_t used_ms; /* by any worker, the last time: loop_now() */
 	int workers;
 	struct shared_worker worker[];

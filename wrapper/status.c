@@ -7,9 +7,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "notify.h"
 #include "settings.h"
 #include "shared.h"
@@ -187,7 +187,7 @@ static long sum_of(size_t offset)
 static void add_now(struct page *page)
 {
 	add_gauge(page, "uptime_seconds", "Time since the start",
-		  (long)((int64_t)time(NULL) - shared->started));
+		  (long)((clock_us() - shared->started_us) / 1000000));
 	add_gauge(page, "workers", "Event-loop processes", shared->workers);
 	add_gauge(page, "connections", "Connections from web servers",
 		  sum_of(offsetof(struct shared_worker, connections)));

@@ -129,12 +129,10 @@ static void pass_on(int number)
 static int wait_signal(const sigset_t *handled, bool hurry)
 {
 	const struct timespec pause = {.tv_sec = hurry ? HURRY_S : TELL_S};
+	bool for_ever = !hurry && !notify_is_open();
 	siginfo_t info;
-	int number;
+	int number = sigtimedwait(handled, &info, for_ever ? NULL : &pause);
 
-	if (!hurry && !notify_is_open())
-		return sigwaitinfo(handled, &info);
-	number = sigtimedwait(handled, &info, &pause);
 	if (number < 0 && errno == EAGAIN && status_is_new())
 		status_tell();
 	return number;
