@@ -125,24 +125,21 @@ static const char *resolve(const char *option, const char *path)
 	return resolved;
 }
 
-/* PROGRAM as it is given, but seen from the root folder: requests are served
- * in programs' folders. */
+/* PROGRAM as it is given, but seen from the root folder, in memory of its own:
+ * requests are served in programs' folders. */
 static char *absolute(const char *program)
 {
-	char *cwd;
-	char *path;
+	char *cwd = program[0] == '/' ? strdup("") : getcwd(NULL, 0);
 	size_t size;
+	char *path;
 
-	if (program[0] == '/')
-		return (char *)(size_t)program;
-	cwd = getcwd(NULL, 0);
 	if (!cwd)
 		die(1, "the working folder: %s", strerror(errno));
 	size = strlen(cwd) + strlen(program) + 2;
 	path = malloc(size);
 	if (!path)
 		die(1, "no memory");
-	text_format(path, size, "%s/%s", cwd, program);
+	text_format(path, size, "%s%s%s", cwd, *cwd ? "/" : "", program);
 	free(cwd);
 	return path;
 }
@@ -151,14 +148,10 @@ static char *absolute(const char *program)
 static char *search(const char *program)
 {
 	char where[PATH_MAX];
-	char *found;
 
 	if (!path_search(getenv("PATH"), AT_FDCWD, program, where))
 		die(1, "%s: no such program in PATH", program);
-	found = strdup(where);
-	if (!found)
-		die(1, "no memory");
-	return absolute(found);
+	return absolute(where);
 }
 
 static void settle_program(char **words)
