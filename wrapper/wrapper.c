@@ -129,18 +129,17 @@ static const char *resolve(const char *option, const char *path)
  * requests are served in programs' folders. */
 static char *absolute(const char *program)
 {
-	char *cwd = program[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	char cwd[PATH_MAX] = "";
 	size_t size;
 	char *path;
 
-	if (!cwd)
+	if (program[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 		die(1, "the working folder: %s", strerror(errno));
 	size = strlen(cwd) + strlen(program) + 2;
 	path = malloc(size);
 	if (!path)
 		die(1, "no memory");
 	text_format(path, size, "%s%s%s", cwd, *cwd ? "/" : "", program);
-	free(cwd);
 	return path;
 }
 
