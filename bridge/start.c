@@ -350,29 +350,39 @@ static int connect_first(struct copies *copies, const struct addr *addr,
 	return fd;
 }
 
-int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
+static int connect_private(struct copies *copies, struct outcome *outcome)
 {
-	char folder[64] = "";
-	struct copies copies;
-	sigset_t before;
-	sigset_t held;
+	char folder[64];
 	struct addr own;
 	int fd;
 
-	memset(&copies, 0, sizeof(copies));
-	sigfillset(&held);
-	/* The resolver's time. */
-	sigdelset(&held, SIGALRM);
-	/* Whatever ends us: not while there is a folder. */
-	sigprocmask(SIG_BLOCK, &held, &before);
-	if (!addr && make_private(&own, folder) < 0)
+	if (make_private(&own, folder) < 0)
 		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
 				    "start: a private folder: %s",
 				    strerror(errno));
-	fd = connect_first(&copies, addr ? addr : &own, outcome);
-	if (folder[0])
-		rmdir(folder);
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	fd = connect_first(copies, &own, outcome);
+	rmdir(folder);
+	return fd;
+}
+
+int start_once(const struct addr *addr, pid_t *pid, struct outcome *outcome)
+{
+	bool has_file = !addr || addr->kind == ADDR_UNIX;
+	struct copies copies;
+	sigset_t before;
+	sigset_t held;
+	int fd;
+
+	memset(&copies, 0, sizeof(copies));
+	/* Whatever ends us: not while there is a file. A name has none, and may
+	 * be waited for. */
+	sigfillset(&held);
+	if (has_file)
+		sigprocmask(SIG_BLOCK, &held, &before);
+	fd = addr ? connect_first(&copies, addr, outcome)
+		  : connect_private(&copies, outcome);
+	if (has_file)
+		sigprocmask(SIG_SETMASK, &before, NULL);
 	if (fd < 0)
 		return -1;
 	*pid = app_start(copies.listeners[0].fd);

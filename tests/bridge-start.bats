@@ -377,6 +377,25 @@ starting() {
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
+@test "a signal ends -once while it waits for a name: 143" {
+	# ASan's library must be the first.
+	[ -z "${INSTRUMENTED:-}" ] || return 0
+	cc -shared -fPIC -o slow.so -x c - <<-'END'
+		#include <signal.h>
+		#include <unistd.h>
+		int getaddrinfo(void)
+		{
+			raise(SIGTERM);
+			sleep(20);
+			return 1;
+		}
+	END
+	local from=$SECONDS
+	LD_PRELOAD=$PWD/slow.so run -143 starting -once -url '/?x' \
+		-connect name.example:0 "$APP"
+	((SECONDS - from < 10))
+}
+
 @test "an APP of -once has SIGCHLD as it is by default, as any copy: its number stays its own until it is ended" {
 	program ignores <<-END
 		#!/usr/bin/awk -f
