@@ -66,6 +66,8 @@ struct request {
 struct connection {
 	int fd;	     /* -1: not connected */
 	bool writes; /* EPOLLOUT is asked for */
+	/* When it became free to connect: a full backlog is waiting, too. */
+	uint64_t since;
 	int active;
 	int turn; /* whose body is sent next */
 	struct record_reader reader;
@@ -263,6 +265,7 @@ static void connection_drop(struct connection *connection)
 	if (connection->fd >= 0)
 		close(connection->fd);
 	connection->fd = -1;
+	connection->since = now();
 	run.unconnected++;
 	for (i = 0; i < wish.at_once; i++) {
 		if (!connection->requests[i].active)
@@ -424,7 +427,7 @@ static bool connection_send(struct connection *connection)
 /* Connects if need be and puts new requests on the connection. */
 static void connection_fill(struct connection *connection)
 {
-	uint64_t began = now();
+	uint64_t began = connection->fd < 0 ? connection->since : now();
 	bool begun = false;
 	int i;
 
@@ -726,6 +729,7 @@ static void prepare(void)
 int main(int argc, char **argv)
 {
 	uint64_t began, end;
+	long i;
 
 	model_make(options(argc, argv));
 	prepare();
@@ -733,6 +737,8 @@ int main(int argc, char **argv)
 	if (!idle_open(end))
 		end = 0;
 	began = now();
+	for (i = 0; i < wish.connections; i++)
+		run.connections[i].since = began;
 	go(end);
 	tell(now() - began);
 	if (wish.linger)
