@@ -48,6 +48,35 @@ family_is_there() {
 	[ "$(tr '\n' ' ' <notes)" = '1 2 3 4 5 6 7 8 ' ]
 }
 
+@test "connections that wait to be accepted get their turns before what comes later on others" {
+	wrapper -max 1
+	program note <<-'END'
+		#!/bin/sh
+		echo "${WHEN:-before}" >>notes
+		printf 'A: b\n\n'
+	END
+	start later "$BUILD/wire" "$SOCK" 'get-values FCGI_MAX_CONNS' \
+		'records 1' "create $PWD/known" "await $PWD/stopped" \
+		"get 1 $PWD/note WHEN=later" "create $PWD/sent" 'end 1'
+	wait_for [ -e known ]
+	kill -STOP "$WRAPPER"
+	mkfifo gate
+	start before bash -c '"$@" <gate' runs \
+		"$BUILD/attack" "$SOCK" runs 100 "$PWD/note"
+	exec {GATE}>gate
+	wait_for grep -q 'under way' before.log
+	touch stopped
+	wait_for [ -e sent ]
+	kill -CONT "$WRAPPER"
+	ended later
+	[ "$STATUS" -eq 0 ]
+	exec {GATE}>&-
+	ended before
+	[ "$(sort notes | uniq -c | tr -s ' ')" = ' 100 before
+ 1 later' ]
+	[ "$(tail -n 1 notes)" = later ]
+}
+
 @test "-queue 0: what cannot run at once is a 503 with Retry-After, on a connection that stays" {
 	wrapper -max 1 -queue 0
 	run -0 wire "get 1 $CGI/deaf WAIT=$PWD/go" 'out 1 \n\n' \

@@ -31,7 +31,7 @@
 #include "turn.h"
 
 #define SIGNALS_BATCH 5	    /* as many as there are kinds */
-#define ACCEPT_BATCH  16    /* connections a turn and listener */
+#define ACCEPT_BATCH  256   /* connections a turn, in all workers */
 #define TELL_MS	      10000 /* between two STATUS= lines */
 #define PAUSE_MS      1000 /* without descriptors nothing is accepted so long */
 
@@ -145,10 +145,12 @@ static void acceptor_ready(struct watch *watch, unsigned events)
 {
 	const struct acceptor *acceptor =
 		LOOP_OWNER(watch, struct acceptor, watch);
-	int i;
+	long left = ACCEPT_BATCH / set.workers + 1;
 
 	(void)events;
-	for (i = 0; i < ACCEPT_BATCH; i++) {
+	/* Those that wait are older than what comes on other connections while
+	 * this turn starts programs. */
+	while (left-- > 0) {
 		if (accept_one(acceptor) == 0)
 			continue;
 		if (is_shortage(errno)) {
