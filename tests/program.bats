@@ -413,3 +413,36 @@ refused() {
 	refused 404 'no such program' SCRIPT_FILENAME=/no-such-program
 	refused 403 'a folder' SCRIPT_FILENAME=/
 }
+
+# holds FILE: a lease on it, until the file `go` is there.
+holds() {
+	start holder perl -MFcntl -e '
+		$SIG{IO} = "IGNORE";
+		open F, "+<", $ARGV[0] and fcntl F, 1024, F_WRLCK or die "$!";
+		open H, ">", "held";
+		select undef, undef, undef, 0.02 until -e "go";' "$1"
+	wait_for [ -e held ]
+}
+
+@test "a program whose file the system does not give yet holds nobody else up" {
+	wrapper
+	cp "$CGI/hello" late
+	holds "$PWD/late"
+	run -0 wire 'timeout 20' "get 1 $PWD/late" "get 2 $CGI/hello" 'end 2' \
+		"create $PWD/go" 'end 1' 'tell 1 2'
+	[[ $output == *'1 STDOUT Content-Type'*'2 STDOUT Content-Type'* ]]
+}
+
+@test "a request that is aborted before its program could begin leaves nothing" {
+	wrapper -grace 0.5
+	cp "$CGI/hello" late
+	holds "$PWD/late"
+	run -0 wire "get 1 $PWD/late" "get 2 $CGI/hello" 'end 2' 'abort 1' \
+		'end 1' 'tell 1'
+	[[ $output == *'1 END 143 0'* ]]
+	touch go
+	no_programs() {
+		[ -z "$(programs_of "$WRAPPER")" ]
+	}
+	wait_for no_programs
+}

@@ -104,6 +104,15 @@ struct child *child_add(pid_t pid, void *owner,
 	return child;
 }
 
+void *child_owner(pid_t pid)
+{
+	const struct child *child = *bucket(pid);
+
+	while (child && (child->pid != pid || !child->owner))
+		child = child->next;
+	return child ? child->owner : NULL;
+}
+
 void child_forget(struct child *child)
 {
 	child->owner = NULL;

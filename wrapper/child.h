@@ -34,6 +34,9 @@ void child_init(void);
 struct child *child_add(pid_t pid, void *owner,
 			void (*exited)(void *owner, int status));
 
+/* Whose process that is; NULL if nobody waits for it any more. */
+void *child_owner(pid_t pid);
+
 /* The owner no longer waits; the program, or what it left, goes on. */
 void child_forget(struct child *child);
 

@@ -12,9 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "child.h"
 #include "clock.h"
 #include "explain.h"
 #include "log.h"
+#include "loop.h"
 #include "preload.h"
 #include "record.h"
 #include "settings.h"
@@ -22,8 +24,24 @@
 #include "spawn.h"
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
+#define SETTLE_MS    1 /* most have been executed by then */
 
 extern char **environ;
+
+/* What a start needs until the program is there. */
+struct start {
+	struct program program;
+	struct env env;
+	struct spawn spawn;
+	pid_t pid;
+	bool taken;
+};
+
+/* One more than can be under way. */
+static struct start starts[SPAWN_BESIDE + 1];
+static struct timers settle_timers;
+static struct timer settle_timer;
+static void (*start_failed)(void *owner, int status, const char *why);
 
 /* The stdin of programs that get no body: a pipe that nobody writes to, and
  * that none of them can open for writing, unless it is root's. */
@@ -166,8 +184,7 @@ static int open_pipes(struct pipes *pipes, bool has_body)
 	return -1;
 }
 
-/* fcgiwrap's way to choose another working directory than the program's; one
- * that is opened here the caller closes. */
+/* fcgiwrap's way to choose another working directory than the program's. */
 static int choose_folder(const struct program *program, const struct env *env)
 {
 	const char *wish = set.fcgiwrap ? env_get(env, "FCGI_CHDIR") : NULL;
@@ -196,50 +213,49 @@ static int give_pipes(const struct spawn *spawn)
 	return 0;
 }
 
-static int start(struct launch *launch, struct program *program,
-		 struct spawn *spawn)
+static int start_program(struct launch *launch, struct start *start)
 {
 	int64_t begun = clock_us();
 
-	launch->pid = preload_start(program, spawn);
-	if (launch->pid == 0)
-		launch->pid = spawn_start(spawn);
+	start->pid = preload_start(&start->program, &start->spawn);
+	if (start->pid == 0)
+		start->pid = spawn_begin(&start->spawn);
+	launch->pid = start->pid;
 	if (launch->pid < 0) {
-		launch->status = explain_start(program, spawn);
+		launch->status = explain_start(&start->program, &start->spawn);
 		return -1;
 	}
 	histogram_add(&shared->spawn_time, clock_us() - begun);
 	return 0;
 }
 
-static int prepare(struct launch *launch, struct program *program,
-		   struct env *env, struct pipes *pipes)
+static int prepare(struct launch *launch, struct start *start,
+		   const struct pipes *pipes)
 {
-	struct spawn spawn = {.path = program->exec,
-			      .argv = program->argv,
-			      .change_owner = set.as_owner > 0,
-			      .uid = program->uid,
-			      .gid = program->gid};
-	int result;
+	struct program *program = &start->program;
+	struct spawn *spawn = &start->spawn;
 
-	spawn.envp = env_list(env);
-	if (!spawn.envp)
+	*spawn = (struct spawn){.path = program->exec,
+				.argv = program->argv,
+				.change_owner = set.as_owner > 0,
+				.uid = program->uid,
+				.gid = program->gid};
+	spawn->envp = env_list(&start->env);
+	launch->name = strdup(program->path);
+	if (!spawn->envp || !launch->name)
 		return fail(launch, 503, program->path);
-	memcpy(spawn.files, pipes->theirs, sizeof(spawn.files));
-	if (spawn.files[0] < 0)
-		spawn.files[0] = no_body;
-	if (give_pipes(&spawn) < 0)
+	memcpy(spawn->files, pipes->theirs, sizeof(spawn->files));
+	if (spawn->files[0] < 0)
+		spawn->files[0] = no_body;
+	if (give_pipes(spawn) < 0)
 		return fail(launch, 500,
 			    "cannot give the pipes to the program's owner");
-	spawn.folder = choose_folder(program, env);
-	result = start(launch, program, &spawn);
-	if (spawn.folder >= 0 && spawn.folder != program->folder)
-		close(spawn.folder);
-	return result;
+	spawn->folder = choose_folder(program, &start->env);
+	return start_program(launch, start);
 }
 
-static int launch_program(struct launch *launch, struct program *program,
-			  struct env *env, bool has_body)
+static int launch_program(struct launch *launch, struct start *start,
+			  bool has_body)
 {
 	struct pipes pipes;
 	int result;
@@ -247,33 +263,106 @@ static int launch_program(struct launch *launch, struct program *program,
 	if (!has_body)
 		mind_no_body();
 	if (open_pipes(&pipes, has_body || no_body < 0) < 0)
-		return fail(launch, 503, program->path);
-	result = prepare(launch, program, env, &pipes);
+		return fail(launch, 503, start->program.path);
+	result = prepare(launch, start, &pipes);
 	close_all(pipes.theirs);
 	if (result < 0) {
 		close_all(pipes.ours);
+		free(launch->name);
 		return -1;
 	}
 	launch->in = pipes.ours[0];
 	launch->out = pipes.ours[1];
 	launch->err = pipes.ours[2];
-	launch->name = program->path;
-	program->path = NULL;
 	return 0;
+}
+
+static void release(struct start *start)
+{
+	if (start->spawn.folder >= 0 &&
+	    start->spawn.folder != start->program.folder)
+		close(start->spawn.folder);
+	program_free(&start->program);
+	env_free(&start->env);
+	start->taken = false;
+}
+
+/* Its process has ended, or is about to. */
+static void tell_failure(struct start *start)
+{
+	char why[REFUSAL_MAX];
+	void *owner = child_owner(start->pid);
+	int status;
+
+	if (!owner)
+		return;
+	start->program.why = why;
+	status = explain_start(&start->program, &start->spawn);
+	start_failed(owner, status, why);
+}
+
+void launch_settle(void)
+{
+	struct start *start;
+	bool under_way = false;
+
+	for (start = starts; start < starts + SPAWN_BESIDE + 1; start++) {
+		if (!start->taken)
+			continue;
+		if (!spawn_is_over(&start->spawn)) {
+			under_way = true;
+			continue;
+		}
+		if (start->spawn.error)
+			tell_failure(start);
+		release(start);
+	}
+	if (!under_way)
+		timer_stop(&settle_timer);
+}
+
+static void settle_is_due(struct timer *timer)
+{
+	timer_start(&settle_timers, timer);
+	launch_settle();
+}
+
+void launch_follow(void (*failed)(void *owner, int status, const char *why))
+{
+	start_failed = failed;
+	settle_timer.expired = settle_is_due;
+	timers_init(&settle_timers, SETTLE_MS);
+}
+
+static struct start *free_start(void)
+{
+	struct start *start = starts;
+
+	while (start->taken)
+		start++;
+	return start;
 }
 
 int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 {
-	struct program program = {.folder = -1, .why = launch->why};
+	struct start *start;
 	int result = -1;
 
-	launch->name = NULL;
-	launch->status = program_find(&program, env);
-	if (!launch->status && complete_env(env, role) < 0)
-		result = fail(launch, 503, program.path);
+	launch_settle();
+	start = free_start();
+	start->program = (struct program){.folder = -1, .why = launch->why};
+	start->env = *env;
+	*env = (struct env){.text = NULL};
+	start->spawn = (struct spawn){.folder = -1};
+	launch->status = program_find(&start->program, &start->env);
+	if (!launch->status && complete_env(&start->env, role) < 0)
+		result = fail(launch, 503, start->program.path);
 	else if (!launch->status)
-		result = launch_program(launch, &program, env, has_body);
-	program_free(&program);
-	env_free(env);
+		result = launch_program(launch, start, has_body);
+	start->taken = spawn_is_under_way(&start->spawn);
+	if (!start->taken)
+		release(start);
+	else if (!settle_timer.next)
+		timer_start(&settle_timers, &settle_timer);
 	return result;
 }

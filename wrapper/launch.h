@@ -27,9 +27,18 @@ struct launch {
  * that runs them; returns 0, or -1 and errno. */
 int launch_init(void);
 
-/* Starts the program for these variables, which are freed; without a body its
- * stdin is at its end. Returns 0, or -1 with status and why filled and nothing
- * left open. */
+/* Once in each process that launches, after the settings are known: what is to
+ * be told if a program that was launched cannot be run after all. Its owner is
+ * the one that child knows; a process that has ended is told of before. */
+void launch_follow(void (*failed)(void *owner, int status, const char *why));
+
+/* Looks at those that have been launched and are not yet what they shall be. To
+ * be called when one of them ends; otherwise it is done by itself. */
+void launch_settle(void);
+
+/* Starts the program for these variables, which are taken over; without a body
+ * its stdin is at its end. Returns 0, or -1 with status and why filled and
+ * nothing left open. */
 int launch(struct launch *launch, struct env *env, uint16_t role,
 	   bool has_body);
 

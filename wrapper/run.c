@@ -25,8 +25,28 @@ static struct timers wall_timers;
 static struct timers output_timers;
 static struct timers errors_timers;
 
+static enum shared_failure kind_of(int status)
+{
+	switch (status) {
+	case 403:
+		return FAILED_FORBIDDEN;
+	case 404:
+		return FAILED_NOT_FOUND;
+	case 503:
+		return FAILED_RESOURCE;
+	default:
+		return FAILED_EXEC;
+	}
+}
+
+static void start_failed(void *owner, int status, const char *why)
+{
+	request_fail(owner, status, 0, kind_of(status), why);
+}
+
 void run_init(void)
 {
+	launch_follow(start_failed);
 	timers_init(&idle_timers, set.timeout_ms);
 	timers_init(&wall_timers, set.max_time_ms);
 	timers_init(&output_timers, OUTPUT_MS);
@@ -123,25 +143,13 @@ static void child_exited(void *owner, int status)
 {
 	struct request *request = owner;
 
+	/* It may never have been the program. */
+	launch_settle();
 	request->exited = true;
 	request->wait_status = status;
 	answer_ended(&request->answer);
 	body_refuse(&request->body);
 	request->changed(request);
-}
-
-static enum shared_failure kind_of(int status)
-{
-	switch (status) {
-	case 403:
-		return FAILED_FORBIDDEN;
-	case 404:
-		return FAILED_NOT_FOUND;
-	case 503:
-		return FAILED_RESOURCE;
-	default:
-		return FAILED_EXEC;
-	}
 }
 
 /* Whether the program may find something on its stdin. */

@@ -1,13 +1,18 @@
 /*
- * spawn: clone as vfork does it, and execve.
+ * spawn: clone and execve in the parent's memory, as vfork does it.
  * posix_spawn would be the plain way, but it costs a quarter more for a small
  * program and can set neither limits nor owners.
+ *
+ * vfork stops the parent until the exec, which is the most of what a small
+ * program's start costs: with one start after the other half of a machine of
+ * two processors is idle. So the parent goes on, where that is safe: the child
+ * has a stack of its own, and asks nothing of the C library.
  *
  * A new process gets a copy of the table of descriptors, and execve closes
  * them one by one: with thousands of connections that costs more than the
  * program. So where the kernel can (Linux 5.9) the child shares the table,
- * puts its three into the places 0 to 2, which are free for that, and goes on
- * with a table of its own that has those alone.
+ * leaves it with a copy of its first few numbers, its three among them, and
+ * closes all but those.
  */
 #include "spawn.h"
 
@@ -16,16 +21,21 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bare.h"
 #include "settings.h"
 
-#define STACK_SIZE 16384 /* for become(), execve and their signal frames */
+#define STACK_SIZE   16384	/* for become() */
+#define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
+#define FILES_PLENTY 256	/* with fewer each is wanted for a connection */
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1u << 1)
@@ -48,35 +58,36 @@
 #define SET_UID	   SYS_setresuid
 #endif
 
+/* What a process has of ours while it is under way. */
+struct place {
+	_Alignas(16) char stack[STACK_SIZE];
+	int files[3];	      /* numbers that are kept for its descriptors */
+	atomic_int under_way; /* cleared by the kernel: CLONE_CHILD_CLEARTID */
+	bool taken;
+};
+
+/* The first is for those that are waited for. */
+static struct place places[1 + SPAWN_BESIDE];
+static int place_count = 1;
+static int above_places; /* the first number that is not kept for them */
 static int null_fd = -1;
 static bool shares_files;
+static bool alone = true; /* we wait: errno is the child's own */
 
-static int unshare_files(unsigned first)
+static long call(long number, long a, long b, long c)
 {
-	return (int)syscall(SYS_close_range, first, ~0u, CLOSE_RANGE_UNSHARE);
+	return bare_call(alone, number, a, b, c, 0);
+}
+
+static long address(const void *pointer)
+{
+	return (long)(intptr_t)pointer;
 }
 
 /* The C libraries do not agree on the type of the resource's number. */
-static int set_limit(int resource, const struct rlimit *limit)
+static int own_limit(int resource, const struct rlimit *new, struct rlimit *old)
 {
-	return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
-}
-
-static int set_limits(void)
-{
-	int i;
-
-	/* The wrapper has raised its own for its connections. */
-	if (set.files.rlim_cur < set.files.rlim_max &&
-	    set_limit(RLIMIT_NOFILE, &set.files) < 0)
-		return -1;
-	for (i = 0; i < set.limits; i++) {
-		struct rlimit limit = {set.limit[i].value, set.limit[i].value};
-
-		if (set_limit(set.limit[i].resource, &limit) < 0)
-			return -1;
-	}
-	return 0;
+	return (int)syscall(SYS_prlimit64, 0, resource, new, old);
 }
 
 /* A higher one is tried: who may raise it, and how far, the system knows. */
@@ -84,13 +95,13 @@ static bool can_have(const struct limit *limit)
 {
 	struct rlimit own, more;
 
-	if (syscall(SYS_prlimit64, 0, limit->resource, NULL, &own) < 0 ||
+	if (own_limit(limit->resource, NULL, &own) < 0 ||
 	    limit->value <= own.rlim_max)
 		return true;
 	more = own;
 	more.rlim_max = limit->value;
-	return set_limit(limit->resource, &more) == 0 &&
-	       set_limit(limit->resource, &own) == 0;
+	return own_limit(limit->resource, &more, NULL) == 0 &&
+	       own_limit(limit->resource, &own, NULL) == 0;
 }
 
 const struct limit *spawn_refused_limit(void)
@@ -103,57 +114,155 @@ const struct limit *spawn_refused_limit(void)
 	return NULL;
 }
 
+static long become_user(uid_t uid, gid_t gid)
+{
+	long result = call(SET_GROUPS, 0, 0, 0);
+
+	if (result == 0)
+		result = call(SET_GID, (long)gid, (long)gid, (long)gid);
+	if (result == 0)
+		result = call(SET_UID, (long)uid, (long)uid, (long)uid);
+	return result;
+}
+
 int spawn_become(uid_t uid, gid_t gid)
 {
-	if (syscall(SET_GROUPS, (size_t)0, NULL) < 0 ||
-	    syscall(SET_GID, gid, gid, gid) < 0 ||
-	    syscall(SET_UID, uid, uid, uid) < 0)
-		return -1;
-	return 0;
+	errno = (int)-become_user(uid, gid);
+	return errno ? -1 : 0;
 }
 
-static int set_files(const struct spawn *spawn)
+/* --- The child: the memory is the parent's, who goes on or waits; the stack is
+ * not. Of what fails it returns -errno. */
+
+static long set_limit(int resource, const struct rlimit *limit)
 {
+	return call(SYS_prlimit64, 0, resource, address(limit));
+}
+
+static long set_limits(void)
+{
+	long result = 0;
 	int i;
 
-	for (i = 0; i < 3; i++)
-		if (dup2(spawn->files[i], i) < 0)
-			return -1;
-	return 0;
+	/* The wrapper has raised its own for its connections. */
+	if (set.files.rlim_cur < set.files.rlim_max)
+		result = set_limit(RLIMIT_NOFILE, &set.files);
+	for (i = 0; i < set.limits && result == 0; i++) {
+		struct rlimit limit = {set.limit[i].value, set.limit[i].value};
+
+		result = set_limit(set.limit[i].resource, &limit);
+	}
+	return result;
 }
 
-static enum spawn_step become(const struct spawn *spawn)
+static long leave_files(unsigned first)
 {
-	sigset_t none;
+	return call(SYS_close_range, first, ~0u, CLOSE_RANGE_UNSHARE);
+}
 
-	setpgid(0, 0);
-	if (spawn->folder >= 0 && fchdir(spawn->folder) < 0)
-		return SPAWN_FOLDER;
-	if (set_files(spawn) < 0 || (shares_files && unshare_files(3) < 0))
-		return SPAWN_FILES;
-	if (set_limits() < 0)
-		return SPAWN_LIMIT;
-	if (spawn->change_owner && spawn_become(spawn->uid, spawn->gid) < 0)
-		return SPAWN_OWNER;
-	if (spawn->library && access(spawn->library, R_OK) < 0)
-		return SPAWN_EXEC;
+static long set_files(const struct spawn *spawn)
+{
+	const int *files = shares_files ? spawn->place->files : spawn->files;
+	long result = 0;
+	int i;
+
+	if (shares_files)
+		result = leave_files((unsigned)above_places);
+	for (i = 0; i < 3 && result >= 0; i++)
+		result = call(SYS_dup3, files[i], i, 0);
+	/* Those of others that are under way. */
+	if (shares_files && result >= 0)
+		result = call(SYS_close_range, 3, ~0u, 0);
+	return result;
+}
+
+static long run(const struct spawn *spawn)
+{
+	static const unsigned char none[SIGNALS_SIZE];
+	long result = 0;
+
+	if (spawn->library)
+		result = call(SYS_faccessat, AT_FDCWD, address(spawn->library),
+			      R_OK);
+	if (result < 0)
+		return result;
 	/* Nobody else ends it if this wrapper is killed; last, since another
 	 * uid forgets it. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(spawn->path, spawn->argv, spawn->envp);
-	return SPAWN_EXEC;
+	call(SYS_prctl, PR_SET_PDEATHSIG, SIGTERM, 0);
+	bare_call(alone, SYS_rt_sigprocmask, SIG_SETMASK, address(none), 0,
+		  SIGNALS_SIZE);
+	return call(SYS_execve, address(spawn->path), address(spawn->argv),
+		    address(spawn->envp));
 }
 
-/* The memory is the parent's, who waits for the exec; the stack is not. */
+static long take_step(const struct spawn *spawn)
+{
+	switch (spawn->step) {
+	case SPAWN_FORK:
+		return call(SYS_setpgid, 0, 0, 0);
+	case SPAWN_FOLDER:
+		return spawn->folder < 0
+			       ? 0
+			       : call(SYS_fchdir, spawn->folder, 0, 0);
+	case SPAWN_FILES:
+		return set_files(spawn);
+	case SPAWN_LIMIT:
+		return set_limits();
+	case SPAWN_OWNER:
+		return spawn->change_owner ? become_user(spawn->uid, spawn->gid)
+					   : 0;
+	case SPAWN_EXEC:
+		break;
+	}
+	return run(spawn);
+}
+
 static int child_main(void *argument)
 {
 	struct spawn *spawn = argument;
+	long result;
 
-	spawn->step = become(spawn);
-	spawn->error = errno;
-	_exit(127);
+	while ((result = take_step(spawn)) >= 0)
+		spawn->step++;
+	spawn->error = (int)-result;
+	call(SYS_exit_group, 127, 0, 0);
+	return 127;
+}
+
+/* --- The parent */
+
+static bool has_many_numbers(void)
+{
+	struct rlimit own;
+
+	return own_limit(RLIMIT_NOFILE, NULL, &own) == 0 &&
+	       own.rlim_max >= FILES_PLENTY;
+}
+
+/* Numbers for its descriptors, held by what hurts nobody. */
+static int keep_numbers(struct place *place)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		int fd = fcntl(null_fd, F_DUPFD_CLOEXEC, 3);
+
+		if (fd < 0)
+			return -1;
+		place->files[i] = fd;
+		if (fd >= above_places)
+			above_places = fd + 1;
+	}
+	return 0;
+}
+
+static void put_files(const struct place *place, const int from[3])
+{
+	int i;
+
+	/* Onto numbers that are in use nothing can be short. */
+	for (i = 0; i < 3; i++)
+		dup3(from[i], place->files[i], O_CLOEXEC);
 }
 
 int spawn_open(void)
@@ -165,33 +274,91 @@ int spawn_open(void)
 	 * not, something stands between us and the kernel (valgrind, an old
 	 * sandbox) that may not know what we ask of clone either. */
 	shares_files = syscall(SYS_clone3, NULL, (size_t)0) < 0 &&
-		       errno == EINVAL && unshare_files(~0u) == 0;
+		       errno == EINVAL && leave_files(~0u) == 0;
+	if (!shares_files)
+		return 0;
+	if (keep_numbers(&places[0]) < 0)
+		return -1;
+	if (BARE_IS_KNOWN && has_many_numbers())
+		while (place_count <= SPAWN_BESIDE &&
+		       keep_numbers(&places[place_count]) == 0)
+			place_count++;
+	alone = place_count == 1;
 	return 0;
+}
+
+static void leave(struct spawn *spawn)
+{
+	const int nothing[3] = {null_fd, null_fd, null_fd};
+
+	if (shares_files)
+		put_files(spawn->place, nothing);
+	spawn->place->taken = false;
+	spawn->place = NULL;
+}
+
+static pid_t start(struct spawn *spawn, struct place *place, int flags)
+{
+	pid_t pid;
+
+	if (shares_files) {
+		put_files(place, spawn->files);
+		flags |= CLONE_FILES;
+	}
+	place->taken = true;
+	place->under_way = 1;
+	spawn->place = place;
+	spawn->step = SPAWN_FORK;
+	spawn->error = 0;
+	pid = clone(child_main, place->stack + STACK_SIZE,
+		    CLONE_VM | SIGCHLD | flags, spawn, NULL, NULL,
+		    &place->under_way);
+	if (pid < 0) {
+		spawn->error = errno;
+		leave(spawn);
+	}
+	return pid;
 }
 
 pid_t spawn_start(struct spawn *spawn)
 {
-	static _Alignas(16) char stack[STACK_SIZE];
-	int flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
-	pid_t pid;
-	int i;
+	pid_t pid = start(spawn, &places[0], CLONE_VFORK);
 
-	if (shares_files)
-		flags |= CLONE_FILES;
-	spawn->step = SPAWN_FORK;
-	spawn->error = 0;
-	pid = clone(child_main, stack + sizeof(stack), flags, spawn);
-	if (pid < 0) {
-		spawn->error = errno;
+	if (pid < 0)
 		return -1;
-	}
-	/* The child has put its descriptors where ours were. */
-	for (i = 0; shares_files && i < 3; i++)
-		dup2(null_fd, i);
-	if (spawn->error) {
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		return -1;
-	}
+	leave(spawn);
+	if (!spawn->error)
+		return pid;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -1;
+}
+
+pid_t spawn_begin(struct spawn *spawn)
+{
+	pid_t pid;
+	int i = 1;
+
+	while (i < place_count && places[i].taken)
+		i++;
+	if (i >= place_count)
+		return spawn_start(spawn);
+	pid = start(spawn, &places[i], CLONE_CHILD_CLEARTID);
+	/* It does so itself, but may be told to end before that. */
+	if (pid > 0)
+		setpgid(pid, pid);
 	return pid;
+}
+
+bool spawn_is_under_way(const struct spawn *spawn)
+{
+	return spawn->place != NULL;
+}
+
+bool spawn_is_over(struct spawn *spawn)
+{
+	if (spawn->place->under_way)
+		return false;
+	leave(spawn);
+	return true;
 }

@@ -6,11 +6,15 @@
 
 struct limit;
 
+struct place;
+
 /*
  * Starts one process: the only file that knows how. Everything that the new
- * process needs is prepared before, so that between vfork(2) and execve(2) it
+ * process needs is prepared before, so that between clone(2) and execve(2) it
  * makes system calls and nothing else.
  */
+
+#define SPAWN_BESIDE 8 /* at most so many are under way at once */
 
 enum spawn_step {
 	SPAWN_FORK,
@@ -33,7 +37,8 @@ struct spawn {
 	gid_t gid;
 
 	enum spawn_step step; /* set on failure: what failed */
-	int error;	      /* and its errno */
+	int error;	      /* and its errno; else 0 */
+	struct place *place;  /* spawn's own, while it is under way */
 };
 
 /* Becomes that user, with no supplementary groups, by bare system calls: the C
@@ -45,19 +50,31 @@ int spawn_become(uid_t uid, gid_t gid);
  * errno; NULL if there is none. */
 const struct limit *spawn_refused_limit(void);
 
-/* Once, before the first program; the descriptors 0 to 2 of this process are
- * this file's own from here on. Returns 0, or -1 and errno. */
+/* Once, before the first program. Returns 0, or -1 and errno. */
 int spawn_open(void);
 
 /*
  * Starts the program in a process group of its own, with no signal blocked,
- * the resource limits of the settings, and no descriptors but the three. The
- * caller keeps all descriptors. Returns its pid, or -1 with step and error
+ * the resource limits of the settings, and no descriptors but the three, which
+ * the caller may close from then on. Returns its pid, or -1 with step and error
  * set and no process left.
  *
  * The wrapper blocks all signals and leaves their actions at the default: a
  * program inherits those.
  */
 pid_t spawn_start(struct spawn *spawn);
+
+/*
+ * The same, but where it can it does not wait for the exec: spawn is under way
+ * then, and it, what it points to and its folder must stay until it is over. If
+ * error is set at that time, the process ends without having been the program.
+ */
+pid_t spawn_begin(struct spawn *spawn);
+
+bool spawn_is_under_way(const struct spawn *spawn);
+
+/* Whether the process of one that is under way has become the program, or has
+ * failed to; from then on it is not under way. */
+bool spawn_is_over(struct spawn *spawn);
 
 #endif
