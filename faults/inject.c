@@ -537,11 +537,18 @@ int prctl(int option, ...)
 
 int clone(int (*function)(void *), void *stack, int flags, void *argument, ...)
 {
+	void *a[3];
+	va_list args;
+	int i;
 	REAL(clone, int, (int (*)(void *), void *, int, void *, ...));
 
-	return strike(CALL_clone)
-		       ? -1
-		       : real_clone(function, stack, flags, argument);
+	va_start(args, argument);
+	for (i = 0; i < 3; i++)
+		a[i] = va_arg(args, void *);
+	va_end(args);
+	return strike(CALL_clone) ? -1
+				  : real_clone(function, stack, flags, argument,
+					       a[0], a[1], a[2]);
 }
 
 static int call_of(long number)
@@ -549,8 +556,16 @@ static int call_of(long number)
 	switch (number) {
 	case SYS_close_range:
 		return CALL_close_range;
+	case SYS_execve:
+		return CALL_execve;
+	case SYS_faccessat:
+		return CALL_faccessat;
+	case SYS_fchdir:
+		return CALL_fchdir;
 	case SYS_openat2:
 		return CALL_openat2;
+	case SYS_prctl:
+		return CALL_prctl;
 	case SYS_prlimit64:
 		return CALL_prlimit;
 	case SYS_pwritev2:
@@ -578,6 +593,10 @@ long syscall(long number, ...)
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(args, long);
 	va_end(args);
+	if (number == SYS_clone3 && getenv(INJECT_OLD)) {
+		errno = ENOSYS;
+		return -1;
+	}
 	if (call >= 0 && strike(call))
 		return -1;
 	return real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);

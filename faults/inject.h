@@ -113,6 +113,10 @@ enum call {
 /* Where the library finds it: the number of a descriptor. */
 #define INJECT_VARIABLE "CGI_FCGI_INJECT"
 
+/* If that is set the kernel seems an old one: then new processes make their
+ * calls by the C library, and can be made to fail. */
+#define INJECT_OLD "CGI_FCGI_OLD"
+
 struct inject {
 	atomic_bool taken; /* by the first program that was loaded with it */
 	atomic_int call;   /* what fails now; -1: nothing */

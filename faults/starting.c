@@ -74,6 +74,11 @@ static const struct command of_owner = {
 	.word = {"-listen", "%/start", "-status", "/status", "-as-owner",
 		 "1000", "-root", "%/own"},
 	.runs = "link"};
+static const struct command old_kernel = {
+	.word = {"-listen", "%/start", "-status", "/status", "-as-owner",
+		 "1000", "-root", "%/own", "-limit", "core=0"},
+	.env = INJECT_OLD "=1",
+	.runs = "nonce"};
 static const struct command of_user = {
 	.word = {"-listen", "%/start", "-status", "/status", "-user", "nobody",
 		 "-chroot", "/", "-allow", "%/own/nonce"},
@@ -87,6 +92,12 @@ static const struct command preloaded = {.word = {"-listen", "%/start",
 						  "-preload", "%/own/nonce"},
 					 .preloads = true,
 					 .runs = "nonce"};
+static const struct command old_and_preloaded = {
+	.word = {"-listen", "%/start", "-status", "/status", "-preload",
+		 "%/own/nonce"},
+	.env = INJECT_OLD "=1",
+	.preloads = true,
+	.runs = "nonce"};
 static const struct command preloaded_script = {
 	.word = {"-listen", "%/start", "-status", "/status", "-preload", "all",
 		 "-as-owner", "1000"},
@@ -351,9 +362,11 @@ static const struct scenario scenarios[] = {
 	{"first program", go, &first_program, true},
 	{"workers' program", go, &of_workers, true},
 	{"owner's program", go, &of_owner, true},
+	{"old kernel", go, &old_kernel, true},
 	{"user's program", go, &of_user, true},
 	{"handler", go, &handled, true},
 	{"preload", go, &preloaded, true},
+	{"old kernel, preload", go, &old_and_preloaded, true},
 	{"preloaded script", go, &preloaded_script, true},
 	{"only program", go, &only_one, true},
 	{"fcgiwrap", go, &as_fcgiwrap, true},
