@@ -25,6 +25,8 @@
 #include "wish.h"
 
 #define PAUSE_MS 2
+#define GOING_MS 200 /* between the end of a connection and of a process */
+#define SIGNALED 128 /* and the signal's number, in an exit status */
 
 extern char **environ;
 
@@ -123,6 +125,40 @@ static void kill_session(pid_t session)
 			kill((pid_t)pid, SIGKILL);
 }
 
+/* It is not waited for yet: its number stays its own. */
+static bool is_running(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
+		       0 &&
+	       info.si_pid == 0;
+}
+
+static void await_end(pid_t pid, int64_t moment)
+{
+	while (is_running(pid) && patience_until(moment) != 0)
+		patience_pause(PAUSE_MS);
+}
+
+/* The guard's last act. Its exit status tells how the application ended, if it
+ * was not the guard that ended it. */
+static _Noreturn void end_guarded(pid_t app, bool going)
+{
+	bool ours;
+	int status;
+
+	if (going)
+		await_end(app, patience_in(GOING_MS));
+	ours = is_running(app);
+	kill(-app, SIGTERM);
+	status = app_await_end(app, patience_in(APP_END_MS));
+	if (ours)
+		_exit(0);
+	_exit(WIFSIGNALED(status) ? SIGNALED + WTERMSIG(status)
+				  : WEXITSTATUS(status));
+}
+
 /* With -once a process stands between us and the application: whatever ends
  * us, it is told, and sees to it that nothing of the application stays. It
  * returns in the application's process, or -1. */
@@ -130,9 +166,11 @@ static int guard(pid_t us)
 {
 	sigset_t end;
 	pid_t app;
+	int number;
 
 	sigemptyset(&end);
 	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGHUP);
 	sigprocmask(SIG_BLOCK, &end, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	/* We may have gone before. */
@@ -144,11 +182,10 @@ static int guard(pid_t us)
 	/* The connection, above all: it is closed when we close it. */
 	fds_close_all();
 	/* To be stopped and to go on interrupts it. */
-	while (sigtimedwait(&end, NULL, NULL) < 0)
-		;
-	kill(-app, SIGTERM);
-	app_await_end(app, patience_in(APP_END_MS));
-	_exit(0);
+	do
+		number = sigtimedwait(&end, NULL, NULL);
+	while (number < 0);
+	end_guarded(app, number == SIGHUP);
 }
 
 /* In the new process: becomes the application, or tells errno. */
@@ -199,7 +236,7 @@ pid_t app_start(int socket)
 		close(report[1]);
 	/* It ends without a byte when the application has been executed. */
 	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
-		app_end(pid);
+		app_end(pid, false);
 		pid = -1;
 	}
 	if (report[0] >= 0)
@@ -208,29 +245,27 @@ pid_t app_start(int socket)
 	return pid;
 }
 
-/* It is not waited for yet: its number stays its own. */
-static bool is_running(pid_t pid)
+int app_await_end(pid_t pid, int64_t moment)
 {
-	siginfo_t info = {.si_pid = 0};
+	int status = 0;
 
-	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) ==
-		       0 &&
-	       info.si_pid == 0;
-}
-
-void app_await_end(pid_t pid, int64_t moment)
-{
-	while (is_running(pid) && patience_until(moment) != 0)
-		patience_pause(PAUSE_MS);
+	await_end(pid, moment);
 	/* What it has started itself, too. */
 	kill(-pid, SIGKILL);
 	if (wish.once)
 		kill_session(pid);
-	waitpid(pid, NULL, 0);
+	waitpid(pid, &status, 0);
+	return status;
 }
 
-void app_end(pid_t pid)
+int app_end(pid_t pid, bool going)
 {
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
+	int status = 0;
+
+	kill(pid, going ? SIGHUP : SIGTERM);
+	waitpid(pid, &status, 0);
+	status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	if (status > SIGNALED && status <= SIGNALED + SIGRTMAX)
+		return status - SIGNALED;
+	return status << 8;
 }

@@ -1,6 +1,7 @@
 #ifndef APP_H
 #define APP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -19,11 +20,13 @@
 pid_t app_start(int socket);
 
 /* It has been sent TERM: waits for its end, with KILL at that moment, and kills
- * what it has started itself. */
-void app_await_end(pid_t pid, int64_t moment);
+ * what it has started itself. Returns its wait status. */
+int app_await_end(pid_t pid, int64_t moment);
 
 /* With -once: tells the guard that it is over, and waits until nothing of the
- * application is left. */
-void app_end(pid_t pid);
+ * application is left. Returns the wait status (waitpid(2)) of one that had
+ * ended by itself, otherwise 0. One that is going, as its connection tells, is
+ * given a moment to do so. */
+int app_end(pid_t pid, bool going);
 
 #endif

@@ -7,11 +7,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app.h"
 #include "ask.h"
 #include "connect.h"
+#include "ended.h"
 #include "forward.h"
 #include "log.h"
 #include "options.h"
@@ -136,16 +138,38 @@ void bridge_last_words(void)
 		reply(&(struct outcome){.http = 500});
 }
 
+static bool is_closed(const struct outcome *outcome)
+{
+	return outcome->status == OUTCOME_CUT_SHORT ||
+	       (outcome->status >= OUTCOME_NOTHING_CAME &&
+		outcome->status <= OUTCOME_RECEIVING);
+}
+
+/* With -once: why the connection was closed, as far as its process tells. */
+static void explain(char *hint, size_t size, const struct outcome *outcome)
+{
+	size_t used = 0;
+
+	if (outcome->ended) {
+		used = text_format(hint, size, ": it ");
+		used += ended_how(hint + used, size - used, outcome->ended);
+	}
+	if (!WIFSIGNALED(outcome->ended) &&
+	    outcome->status != OUTCOME_CUT_SHORT)
+		text_format(hint + used, size - used,
+			    ": is it a FastCGI application? A CGI program is "
+			    "none");
+}
+
 static int tell(const struct outcome *outcome)
 {
 	struct pollfd one = {.fd = STDERR_FILENO, .events = POLLOUT};
-	const char *hint = "";
+	char hint[120] = "";
 
 	if (!outcome->text[0])
 		return outcome->status;
-	if (wish.once && outcome->status >= OUTCOME_NOTHING_CAME &&
-	    outcome->status <= OUTCOME_RECEIVING)
-		hint = ": is it a FastCGI application? A CGI program is none";
+	if (wish.once && is_closed(outcome))
+		explain(hint, sizeof(hint), outcome);
 	/* A stderr that nobody reads must not keep us. */
 	if (poll(&one, 1, 0) > 0) {
 		/* php-fpm ends its messages without a line end. */
@@ -183,6 +207,7 @@ int bridge_main(int argc, char **argv)
 	else
 		request(wish.connect ? &addr : NULL, &patience, &app, &outcome);
 	if (app > 0)
-		app_end(app);
+		outcome.ended =
+			app_end(app, outcome.text[0] && is_closed(&outcome));
 	return tell(&outcome);
 }

@@ -446,6 +446,32 @@ starting() {
 	[ $(($(now_ms) - from)) -lt 1500 ] || [ -n "${INSTRUMENTED:-}" ]
 }
 
+@test "-once says how an APP ended that closed the connection too early, after its own last words" {
+	run -18 --separate-stderr starting -once -url '/?die=3' "$APP"
+	[[ $stderr == *'before FCGI_END_REQUEST: it ended with exit status 3' ]]
+	program crashes <<-'END'
+		#!/usr/bin/perl
+		accept(my $c, STDIN);
+		close $c;
+		select undef, undef, undef, 0.05;
+		syswrite STDERR, "last words\n";
+		kill 'SEGV', $$;
+	END
+	run --separate-stderr starting -once -url / "$PWD/crashes"
+	[ "${stderr_lines[0]}" = 'last words' ]
+	[[ ${stderr_lines[1]} == *': it was killed by signal 11' ]]
+	[ "${#stderr_lines[@]}" -eq 2 ]
+	# One that goes on is ended by us, and that is no news.
+	program goes-on <<-'END'
+		#!/usr/bin/perl
+		accept(my $c, STDIN);
+		close $c;
+		sleep 1000;
+	END
+	run --separate-stderr starting -once -url / "$PWD/goes-on"
+	[[ $stderr != *': it '* && $stderr == *': is it a FastCGI application?'* ]]
+}
+
 @test "-once with an APP that is not there, or ends without listening" {
 	run -7 --separate-stderr starting -once -url / "$PWD/nothing"
 	[ "$stderr" = "cgi-fcgi: $PWD/nothing: start: $PWD/nothing: cannot be run: No such file or directory" ]
