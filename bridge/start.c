@@ -309,7 +309,8 @@ int start_supervise(const struct addr *addr, struct outcome *outcome)
 
 /* --- -once */
 
-static int make_private(struct addr *addr, char folder[64])
+static int make_private(struct addr *addr, char folder[64],
+			struct outcome *outcome)
 {
 	const char *parent = getenv("TMPDIR");
 	char path[128];
@@ -318,7 +319,9 @@ static int make_private(struct addr *addr, char folder[64])
 		parent = "/tmp";
 	text_format(folder, 64, "%s/cgi-fcgi.XXXXXX", parent);
 	if (!mkdtemp(folder))
-		return -1;
+		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
+				    "start: a private folder in %s: %s", parent,
+				    strerror(errno));
 	text_format(path, sizeof(path), "%s/socket", folder);
 	addr_parse(addr, path);
 	/* The text was this function's own. */
@@ -356,10 +359,8 @@ static int connect_private(struct copies *copies, struct outcome *outcome)
 	struct addr own;
 	int fd;
 
-	if (make_private(&own, folder) < 0)
-		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
-				    "start: a private folder: %s",
-				    strerror(errno));
+	if (make_private(&own, folder, outcome) < 0)
+		return -1;
 	fd = connect_first(copies, &own, outcome);
 	rmdir(folder);
 	return fd;
