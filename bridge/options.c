@@ -209,6 +209,9 @@ static void check_start(void)
 	/* Both are what neither is. */
 	if (wish.start && wish.bind && !wish.supervise)
 		wish.start = wish.bind = false;
+	if (wish.start && (wish.url || wish.values))
+		opt_usage("%s asks nothing: no -url or -values",
+			  wish.supervise ? "-supervise" : "-start");
 	if (!wish.connect && !wish.once)
 		opt_usage("the bridge needs -connect ADDR");
 	if (wish.connect && !wish.once)

@@ -511,6 +511,17 @@ starting() {
 	[ ! -e "$SOCK" ]
 }
 
+@test "-start and -supervise ask nothing: a question is an error, not a success without an answer" {
+	local form
+	for form in '-start -url /' '-start -values' '-supervise -url /'; do
+		# Words of a command line.
+		# shellcheck disable=SC2086
+		run -2 --separate-stderr starting $form -connect "$SOCK" "$APP"
+		[[ ${stderr_lines[0]} == *' asks nothing: no -url or -values' ]]
+	done
+	[ "$(copies)" -eq 0 ]
+}
+
 @test ":PORT has a copy for each family though one is asked for" {
 	local port
 	port=$(free_port)
