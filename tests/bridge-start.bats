@@ -350,6 +350,22 @@ starting() {
 	[ -z "$(ls -A "$PRIVATE")" ]
 }
 
+@test "-once of an application that finds its way by PATH_INFO, as the README has it" {
+	program app.fcgi <<-'END'
+		#!/usr/bin/perl
+		use FCGI;
+		my $r = FCGI::Request();
+		$r->Accept();
+		print $ENV{PATH_INFO} eq '/page' && $ENV{SCRIPT_NAME} eq ''
+			? "Status: 200 OK\n\npage, $ENV{QUERY_STRING}"
+			: "Status: 404 Not Found\n\n";
+	END
+	run -22 starting -once -url '/page?x=1' -fail ./app.fcgi
+	run -0 starting -once -url '/page?x=1' -env SCRIPT_NAME= \
+		-env PATH_INFO=/page -fail ./app.fcgi
+	[ "$output" = 'page, x=1' ]
+}
+
 @test "-once says where it could make no folder for its socket: 7" {
 	# valgrind needs one itself.
 	bare || return 0
