@@ -239,6 +239,7 @@ static int resolve(const struct addr *addr, struct endpoint **list,
 	struct sigaction late = {.sa_handler = resolver_is_late};
 	struct itimerval timer = {.it_value.tv_sec = 0};
 	int left = patience_until(until);
+	sigset_t one;
 	int count;
 
 	if (addr->kind == ADDR_UNIX || addr->kind == ADDR_ABSTRACT ||
@@ -248,6 +249,10 @@ static int resolve(const struct addr *addr, struct endpoint **list,
 	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
 	late_outcome = outcome;
 	sigaction(SIGALRM, &late, NULL);
+	/* Whoever started us may have held it back. */
+	sigemptyset(&one);
+	sigaddset(&one, SIGALRM);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
 	setitimer(ITIMER_REAL, &timer, NULL);
 	count = addr_resolve_all(addr, list, why);
 	memset(&timer, 0, sizeof(timer));

@@ -525,6 +525,19 @@ bounded() {
 	[ "$(grep -c BEGIN seen)" -eq 1 ]
 }
 
+@test "a resolver that does not answer is 28 in time, though ALRM was held back by who started us" {
+	# ASan's library must be the first.
+	[ -z "${INSTRUMENTED:-}" ] || return 0
+	cc -shared -fPIC -o silence.so -x c - <<-'END'
+		#include <unistd.h>
+		int getaddrinfo(void) { return -2 - (int)sleep(5); }
+	END
+	run -28 --separate-stderr env --block-signal=ALRM \
+		LD_PRELOAD="$PWD/silence.so" "$CGI_FCGI" \
+		-connect some.example:9000 -url / -timeout 0.5
+	[[ $stderr == *'the resolver does not answer' ]]
+}
+
 @test "a resolver that does not answer is a page, too, in CGI use" {
 	local ask=(-connect some.example:9000 -connect-timeout 0.5)
 	export GATEWAY_INTERFACE=CGI/1.1
