@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -19,7 +18,8 @@
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 8
 #endif
-#define CAREFUL_MAX 4096 /* PIPE_BUF: fits when poll says so */
+#define PTMX	    (5 << 8 | 2) /* as makedev(3) has it */
+#define CAREFUL_MAX 4096	 /* PIPE_BUF: fits when poll says so */
 
 static enum sink_kind kind_of(int fd)
 {
@@ -82,7 +82,7 @@ static bool is_master(int fd)
 {
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && st.st_rdev == makedev(5, 2);
+	return fstat(fd, &st) == 0 && st.st_rdev == PTMX;
 }
 
 static void look_once(struct sink *sink)

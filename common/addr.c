@@ -133,7 +133,7 @@ static void loopback6(struct endpoint *endpoint, uint16_t port)
 	struct sockaddr_in6 name = {.sin6_family = AF_INET6};
 
 	name.sin6_port = htons(port);
-	name.sin6_addr = in6addr_loopback;
+	name.sin6_addr.s6_addr[15] = 1;
 	endpoint->length = sizeof(name);
 	memcpy(&endpoint->name, &name, sizeof(name));
 }
