@@ -24,9 +24,10 @@
 #include "record.h"
 #include "wish.h"
 
-#define PAUSE_MS 2
-#define GOING_MS 200 /* between the end of a connection and of a process */
-#define SIGNALED 128 /* and the signal's number, in an exit status */
+#define PAUSE_MS   2
+#define GOING_MS   200 /* between the end of a connection and of a process */
+#define SIGNALED   128 /* and the signal's number, in an exit status */
+#define SIGNAL_MAX 64
 
 extern char **environ;
 
@@ -67,23 +68,18 @@ static bool is_in_request(void)
 	return getenv("GATEWAY_INTERFACE") || getenv("REQUEST_METHOD");
 }
 
-static char **own_environment(void)
+/* In the new process: what is not the application's own goes. */
+static void clear_environment(void)
 {
 	bool request = is_in_request();
-	size_t count = 0;
-	size_t kept = 0;
-	char **list;
+	char **from;
+	char **to = environ;
 
-	while (environ[count])
-		count++;
-	list = malloc((count + 1) * sizeof(*list));
-	for (count = 0; list && environ[count]; count++)
-		if (!is_of_activation(environ[count]) &&
-		    !(request && is_of_request(environ[count])))
-			list[kept++] = environ[count];
-	if (list)
-		list[kept] = NULL;
-	return list;
+	for (from = environ; *from; from++)
+		if (!is_of_activation(*from) &&
+		    !(request && is_of_request(*from)))
+			*to++ = *from;
+	*to = NULL;
 }
 
 /* Whether a process that stays may keep our stderr: whoever reads the other
@@ -135,22 +131,24 @@ static bool is_running(pid_t pid)
 	       info.si_pid == 0;
 }
 
-static void await_end(pid_t pid, int64_t moment)
+/* Returns whether it still runs then. */
+static bool await_end(pid_t pid, int64_t moment)
 {
-	while (is_running(pid) && patience_until(moment) != 0)
+	while (is_running(pid)) {
+		if (patience_until(moment) == 0)
+			return true;
 		patience_pause(PAUSE_MS);
+	}
+	return false;
 }
 
 /* The guard's last act. Its exit status tells how the application ended, if it
  * was not the guard that ended it. */
 static _Noreturn void end_guarded(pid_t app, bool going)
 {
-	bool ours;
+	bool ours = await_end(app, patience_now() + (going ? GOING_MS : 0));
 	int status;
 
-	if (going)
-		await_end(app, patience_in(GOING_MS));
-	ours = is_running(app);
 	kill(-app, SIGTERM);
 	status = app_await_end(app, patience_in(APP_END_MS));
 	if (ours)
@@ -189,8 +187,7 @@ static int guard(pid_t us)
 }
 
 /* In the new process: becomes the application, or tells errno. */
-static _Noreturn void become(pid_t us, int socket, int report,
-			     char **environment)
+static _Noreturn void become(pid_t us, int socket, int report)
 {
 	char *const argv[] = {wish.app, NULL};
 	sigset_t none;
@@ -206,7 +203,8 @@ static _Noreturn void become(pid_t us, int socket, int report,
 		sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_DFL},
 			  NULL);
 		sigprocmask(SIG_SETMASK, &none, NULL);
-		execvpe(wish.app, argv, environment);
+		clear_environment();
+		execvpe(wish.app, argv, environ);
 	}
 	error = errno;
 	ignored = write(report, &error, sizeof(error));
@@ -216,31 +214,27 @@ static _Noreturn void become(pid_t us, int socket, int report,
 
 pid_t app_start(int socket)
 {
-	char **environment = own_environment();
 	pid_t us = getpid();
-	int report[2] = {-1, -1};
-	int error = ENOMEM;
-	pid_t pid = -1;
+	int report[2];
+	int error;
+	pid_t pid;
 
 	/* Inherited as ignored, it would hide how the application ends, and its
 	 * number would be free for others. */
 	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-	if (environment && pipe2(report, O_CLOEXEC) == 0)
-		pid = fork();
+	if (pipe2(report, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
 	if (pid == 0)
-		become(us, socket, report[1], environment);
-	if (pid < 0)
-		error = errno;
-	free(environment);
-	if (report[1] >= 0)
-		close(report[1]);
+		become(us, socket, report[1]);
+	error = errno;
+	close(report[1]);
 	/* It ends without a byte when the application has been executed. */
 	if (pid > 0 && read(report[0], &error, sizeof(error)) > 0) {
 		app_end(pid, false);
 		pid = -1;
 	}
-	if (report[0] >= 0)
-		close(report[0]);
+	close(report[0]);
 	errno = error;
 	return pid;
 }
@@ -265,7 +259,7 @@ int app_end(pid_t pid, bool going)
 	kill(pid, going ? SIGHUP : SIGTERM);
 	waitpid(pid, &status, 0);
 	status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-	if (status > SIGNALED && status <= SIGNALED + SIGRTMAX)
+	if (status > SIGNALED && status <= SIGNALED + SIGNAL_MAX)
 		return status - SIGNALED;
 	return status << 8;
 }

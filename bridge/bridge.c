@@ -7,7 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "app.h"
@@ -138,48 +138,49 @@ void bridge_last_words(void)
 		reply(&(struct outcome){.http = 500});
 }
 
-static bool is_closed(const struct outcome *outcome)
-{
-	return outcome->status == OUTCOME_CUT_SHORT ||
-	       (outcome->status >= OUTCOME_NOTHING_CAME &&
-		outcome->status <= OUTCOME_RECEIVING);
-}
-
-/* With -once: why the connection was closed, as far as its process tells. */
-static void explain(char *hint, size_t size, const struct outcome *outcome)
-{
-	size_t used = 0;
-
-	if (outcome->ended) {
-		used = text_format(hint, size, ": it ");
-		used += ended_how(hint + used, size - used, outcome->ended);
-	}
-	if (!WIFSIGNALED(outcome->ended) &&
-	    outcome->status != OUTCOME_CUT_SHORT)
-		text_format(hint + used, size - used,
-			    ": is it a FastCGI application? A CGI program is "
-			    "none");
-}
-
 static int tell(const struct outcome *outcome)
 {
 	struct pollfd one = {.fd = STDERR_FILENO, .events = POLLOUT};
-	char hint[120] = "";
 
 	if (!outcome->text[0])
 		return outcome->status;
-	if (wish.once && is_closed(outcome))
-		explain(hint, sizeof(hint), outcome);
 	/* A stderr that nobody reads must not keep us. */
 	if (poll(&one, 1, 0) > 0) {
 		/* php-fpm ends its messages without a line end. */
 		if (outcome->midline)
 			text_write(STDERR_FILENO, "\n", 1);
-		note("%s: %s%s", wish.name, outcome->text, hint);
+		note("%s: %s", wish.name, outcome->text);
 	}
 	if (wish.cgi && !outcome->answered)
 		reply(outcome);
 	return outcome->status;
+}
+
+static bool is_closed(const struct outcome *outcome)
+{
+	return outcome->text[0] && (outcome->status == OUTCOME_CUT_SHORT ||
+				    (outcome->status >= OUTCOME_NOTHING_CAME &&
+				     outcome->status <= OUTCOME_RECEIVING));
+}
+
+/* With -once: a connection that was closed too early may be explained by how
+ * its process ended. */
+static void end_app(pid_t app, struct outcome *outcome)
+{
+	bool closed = is_closed(outcome);
+	int ended = app_end(app, closed);
+	const char *format = ": is it a FastCGI application? A CGI program is "
+			     "none";
+	size_t used = strlen(outcome->text);
+	char how[40];
+
+	if (!closed || (!ended && outcome->status == OUTCOME_CUT_SHORT))
+		return;
+	if (ended)
+		format = ": it %s";
+	ended_how(how, sizeof(how), ended);
+	text_format(outcome->text + used, sizeof(outcome->text) - used, format,
+		    how);
 }
 
 int bridge_main(int argc, char **argv)
@@ -207,7 +208,6 @@ int bridge_main(int argc, char **argv)
 	else
 		request(wish.connect ? &addr : NULL, &patience, &app, &outcome);
 	if (app > 0)
-		outcome.ended =
-			app_end(app, outcome.text[0] && is_closed(&outcome));
+		end_app(app, &outcome);
 	return tell(&outcome);
 }

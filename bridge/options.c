@@ -210,8 +210,8 @@ static void check_start(void)
 	if (wish.start && wish.bind && !wish.supervise)
 		wish.start = wish.bind = false;
 	if (wish.start && (wish.url || wish.values))
-		opt_usage("%s asks nothing: no -url or -values",
-			  wish.supervise ? "-supervise" : "-start");
+		opt_usage("-start and -supervise ask nothing: no -url or "
+			  "-values");
 	if (!wish.connect && !wish.once)
 		opt_usage("the bridge needs -connect ADDR");
 	if (wish.connect && !wish.once)

@@ -35,7 +35,6 @@ struct outcome {
 	int http;      /* of a reply in CGI use; 0: what fits the status */
 	bool answered; /* a byte of the answer has reached stdout */
 	bool midline;  /* the application's last message has no line end */
-	int ended;     /* -once: wait status of an APP that ended by itself */
 	char text[OUTCOME_TEXT_MAX]; /* "what: why"; empty: nothing to say */
 };
 

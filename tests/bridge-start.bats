@@ -533,7 +533,7 @@ starting() {
 		# Words of a command line.
 		# shellcheck disable=SC2086
 		run -2 --separate-stderr starting $form -connect "$SOCK" "$APP"
-		[[ ${stderr_lines[0]} == *' asks nothing: no -url or -values' ]]
+		[[ ${stderr_lines[0]} == *' ask nothing: no -url or -values' ]]
 	done
 	[ "$(copies)" -eq 0 ]
 }
