@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -188,6 +189,16 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 	length = text_vformat(out, size, format, args);
 	va_end(args);
 	return length;
+}
+
+char *text_join(const char *first, const char *second, const char *third)
+{
+	size_t size = strlen(first) + strlen(second) + strlen(third) + 1;
+	char *text = malloc(size);
+
+	if (text)
+		text_format(text, size, "%s%s%s", first, second, third);
+	return text;
 }
 
 size_t text_control(const char *text, size_t length)

@@ -19,6 +19,10 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 size_t text_vformat(char *out, size_t size, const char *format, va_list args)
 	__attribute__((format(printf, 3, 0)));
 
+/* The three of them, one behind the other, in memory of its own, which is the
+ * caller's to free; NULL if there is none. */
+char *text_join(const char *first, const char *second, const char *third);
+
 /* How many bytes, of length > 0, the control character at the beginning of text
  * has: 2 if it is one of U+0080 to U+009F in UTF-8, which terminals obey, too;
  * 0 if there is none. */

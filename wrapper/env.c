@@ -225,14 +225,12 @@ int env_put(struct env *env, const char *pair)
 
 int env_set(struct env *env, const char *name, const char *value)
 {
-	size_t size = strlen(name) + strlen(value) + 2;
 	/* value may point into the block that is about to move. */
-	char *pair = malloc(size);
+	char *pair = text_join(name, "=", value);
 	int result;
 
 	if (!pair)
 		return -1;
-	text_format(pair, size, "%s=%s", name, value);
 	result = env_put(env, pair);
 	free(pair);
 	return result;

@@ -93,7 +93,6 @@ static const char *set_env(void *settings, const char *value)
 	size_t length = strcspn(value, "=");
 	const char *own;
 	char *pair;
-	size_t size;
 
 	if (length == 0)
 		return "a variable needs a name";
@@ -102,12 +101,8 @@ static const char *set_env(void *settings, const char *value)
 	own = getenv(value);
 	if (!own)
 		return NULL;
-	size = length + strlen(own) + 2;
-	pair = malloc(size);
-	if (!pair)
-		return "no memory";
-	text_format(pair, size, "%s=%s", value, own);
-	return add_word(&s->env, pair);
+	pair = text_join(value, "=", own);
+	return pair ? add_word(&s->env, pair) : "no memory";
 }
 
 static const char *set_stderr(void *settings, const char *value)

@@ -108,11 +108,7 @@ static char *asked_path(struct program *program, const struct env *env,
 	if (path) {
 		asked = strdup(without_proxy(path));
 	} else if (root && name) {
-		size_t size = strlen(root) + strlen(name) + 1;
-
-		asked = malloc(size);
-		if (asked)
-			text_format(asked, size, "%s%s", root, name);
+		asked = text_join(root, name, "");
 	} else {
 		*status = refusal(program->why, 403,
 				  "the server names no program",
@@ -135,14 +131,8 @@ static char *asked_path(struct program *program, const struct env *env,
 /* Notes what it is called in its folder. */
 static int name_in_folder(struct program *program)
 {
-	const char *slash = strrchr(program->path, '/');
-	size_t size = strlen(slash) + 2;
-
-	program->local = malloc(size);
-	if (!program->local)
-		return refusal_errno(program->why, program->path);
-	text_format(program->local, size, ".%s", slash);
-	return 0;
+	program->local = text_join(".", strrchr(program->path, '/'), "");
+	return program->local ? 0 : refusal_errno(program->why, program->path);
 }
 
 /* Whether it matters who could have put what where. */
@@ -250,17 +240,14 @@ static bool ends_with(const char *text, const char *tail)
 static int set_translated(struct env *env, const char *path_info)
 {
 	const char *root = env_get(env, "DOCUMENT_ROOT");
-	size_t size;
 	char *text;
 	int result;
 
 	if (!root)
 		return 0;
-	size = strlen(root) + strlen(path_info) + 1;
-	text = malloc(size);
+	text = text_join(root, path_info, "");
 	if (!text)
 		return -1;
-	text_format(text, size, "%s%s", root, path_info);
 	result = env_set(env, "PATH_TRANSLATED", text);
 	free(text);
 	return result;

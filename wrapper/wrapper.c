@@ -130,16 +130,13 @@ static const char *resolve(const char *option, const char *path)
 static char *absolute(const char *program)
 {
 	char cwd[PATH_MAX] = "";
-	size_t size;
 	char *path;
 
 	if (program[0] != '/' && !getcwd(cwd, sizeof(cwd)))
 		die(1, "the working folder: %s", strerror(errno));
-	size = strlen(cwd) + strlen(program) + 2;
-	path = malloc(size);
+	path = text_join(cwd, *cwd ? "/" : "", program);
 	if (!path)
 		die(1, "no memory");
-	text_format(path, size, "%s%s%s", cwd, *cwd ? "/" : "", program);
 	return path;
 }
 
