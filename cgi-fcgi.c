@@ -2,7 +2,6 @@
  * cgi-fcgi: main() chooses the side. It knows the two sides' names and options
  * and nothing of what they do.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -31,7 +30,7 @@
 static int print(const char *text, size_t length)
 {
 	if (text_write(STDOUT_FILENO, text, length) < 0)
-		die(1, "stdout: %s", strerror(errno));
+		die_errno("stdout");
 	return 0;
 }
 

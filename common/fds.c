@@ -3,10 +3,8 @@
  */
 #include "fds.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -34,7 +32,7 @@ void fds_open_standard(void)
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd < 0)
-		die(1, "/dev/null: %s", strerror(errno));
+		die_errno("/dev/null");
 	close(fd);
 }
 

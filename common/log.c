@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -166,4 +167,15 @@ void die(int status, const char *format, ...)
 	if (log_end)
 		log_end();
 	exit(status);
+}
+
+void die_errno(const char *format, ...)
+{
+	char text[LOG_LINE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	text_vformat(text, sizeof(text), format, args);
+	va_end(args);
+	die(1, "%s: %s", text, strerror(errno));
 }

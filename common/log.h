@@ -37,4 +37,8 @@ void log_before_end(void (*call)(void));
 _Noreturn void die(int status, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* The same with exit status 1, and behind the text why, by errno. */
+_Noreturn void die_errno(const char *format, ...)
+	__attribute__((format(printf, 1, 2)));
+
 #endif

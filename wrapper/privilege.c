@@ -5,11 +5,9 @@
  */
 #include "privilege.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -31,7 +29,7 @@ static void open_pidfile(void)
 	pidfile = open(set.pidfile, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
 		       0644);
 	if (pidfile < 0)
-		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+		die_errno("-pidfile %s", set.pidfile);
 }
 
 static int write_pidfile(pid_t pid)
@@ -54,7 +52,7 @@ void privilege_check(void)
 
 	open_pidfile();
 	if (set.chroot && access(set.chroot, X_OK) < 0)
-		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
+		die_errno("-chroot %s", set.chroot);
 	if (set.as_owner && geteuid() != 0)
 		die(1, "-as-owner: only root can run programs as others");
 	if (!set.user)
@@ -72,26 +70,26 @@ static void go_to_background(void)
 	pid_t pid;
 
 	if (null < 0)
-		die(1, "/dev/null: %s", strerror(errno));
+		die_errno("/dev/null");
 	pid = fork();
 	if (pid < 0)
-		die(1, "-daemon: cannot start a process: %s", strerror(errno));
+		die_errno("-daemon: cannot start a process");
 	if (pid > 0) {
 		/* Whoever waits for us finds it written. */
 		if (write_pidfile(pid) == 0)
 			_exit(0);
 		kill(pid, SIGKILL);
-		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+		die_errno("-pidfile %s", set.pidfile);
 	}
 	/* It stays where it is: names that are relative are removed at its
 	 * end. */
 	if (setsid() < 0)
-		die(1, "-daemon: %s", strerror(errno));
+		die_errno("-daemon");
 	if (pidfile >= 0)
 		close(pidfile);
 	log_to_syslog();
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0)
-		die(1, "-daemon: %s", strerror(errno));
+		die_errno("-daemon");
 	close(null);
 }
 
@@ -100,17 +98,17 @@ void privilege_background(void)
 	if (set.daemon)
 		go_to_background();
 	else if (write_pidfile(getpid()) < 0)
-		die(1, "-pidfile %s: %s", set.pidfile, strerror(errno));
+		die_errno("-pidfile %s", set.pidfile);
 }
 
 void privilege_drop(void)
 {
 	if (set.chroot && (chroot(set.chroot) < 0 || chdir("/") < 0))
-		die(1, "-chroot %s: %s", set.chroot, strerror(errno));
+		die_errno("-chroot %s", set.chroot);
 	if (!set.user)
 		return;
 	if (spawn_become(set.uid, set.gid) < 0)
-		die(1, "-user %s: %s", set.user, strerror(errno));
+		die_errno("-user %s", set.user);
 }
 
 void privilege_forget_pidfile(void)

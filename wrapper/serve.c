@@ -358,11 +358,11 @@ static void mind_idleness(void)
 int serve(struct listener *listeners, int count)
 {
 	if (loop_open() < 0)
-		die(1, "cannot make the event loop: %s", strerror(errno));
+		die_errno("cannot make the event loop");
 	raise_files();
 	init_all();
 	if (watch_all(listeners, count) < 0)
-		die(1, "cannot watch for events: %s", strerror(errno));
+		die_errno("cannot watch for events");
 	while (!stopped) {
 		mind_idleness();
 		mind_status();

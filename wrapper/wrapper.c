@@ -121,7 +121,7 @@ static const char *resolve(const char *option, const char *path)
 	if (!resolved && set.fcgiwrap)
 		return path;
 	if (!resolved)
-		die(1, "%s %s: %s", option, path, strerror(errno));
+		die_errno("%s %s", option, path);
 	return resolved;
 }
 
@@ -133,7 +133,7 @@ static char *absolute(const char *program)
 	char *path;
 
 	if (program[0] != '/' && !getcwd(cwd, sizeof(cwd)))
-		die(1, "the working folder: %s", strerror(errno));
+		die_errno("the working folder");
 	path = text_join(cwd, *cwd ? "/" : "", program);
 	if (!path)
 		die(1, "no memory");
@@ -183,8 +183,7 @@ static void check_kind(const char *path, mode_t kind, const char *name)
 static void check_program(const char *option, const char *path)
 {
 	if (access(path, X_OK) < 0)
-		die(1, "%s%s: cannot be run: %s", option, path,
-		    strerror(errno));
+		die_errno("%s%s: cannot be run", option, path);
 	check_kind(path, S_IFREG, "file");
 }
 
@@ -223,8 +222,7 @@ static void check_limits(void)
 	const struct limit *limit = spawn_refused_limit();
 
 	if (limit)
-		die(1, "-limit %s: the hard limit is lower: %s", limit->word,
-		    strerror(errno));
+		die_errno("-limit %s: the hard limit is lower", limit->word);
 }
 
 /* A mistake that shows only behind -chroot or as -user is one before anything
@@ -241,7 +239,7 @@ static void rehearse(void)
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		die(1, "cannot start a process: %s", strerror(errno));
+		die_errno("cannot start a process");
 	if (status != 0)
 		exit(1);
 }
@@ -284,14 +282,13 @@ static void start_up(void)
 	privilege_background();
 	/* Before -chroot, where there may be no /dev/null. */
 	if (log_keep() < 0 || spawn_open() < 0)
-		die(1, "no descriptors to start with: %s", strerror(errno));
+		die_errno("no descriptors to start with");
 	privilege_drop();
 	if (set.chroot)
 		settle_paths();
 	settle_spool();
 	if (shared_open((int)set.workers) < 0 || launch_init() < 0)
-		die(1, "no memory for %ld workers: %s", set.workers,
-		    strerror(errno));
+		die_errno("no memory for %ld workers", set.workers);
 }
 
 int wrapper_run(void)
