@@ -97,7 +97,7 @@ static int explain_exec(struct program *program, int error)
 
 int explain_start(struct program *program, const struct spawn *spawn)
 {
-	static const char *const doing[] = {
+	static const char doing[][32] = {
 		[SPAWN_FORK] = "cannot start a process",
 		[SPAWN_FOLDER] = "cannot enter its folder",
 		[SPAWN_FILES] = "cannot give it its descriptors",

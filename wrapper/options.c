@@ -107,7 +107,7 @@ static const char *set_env(void *settings, const char *value)
 
 static const char *set_stderr(void *settings, const char *value)
 {
-	static const char *const names[] = {
+	static const char names[][5] = {
 		[STDERR_OFF] = "off",
 		[STDERR_FCGI] = "fcgi",
 		[STDERR_LOG] = "log",
@@ -127,9 +127,9 @@ static const char *set_stderr(void *settings, const char *value)
 static const char *set_limit(void *settings, const char *value)
 {
 	static const struct {
-		const char *name;
+		char name[8];
 		int resource;
-		long unit;
+		int unit;
 	} known[] = {
 		{"cpu=", RLIMIT_CPU, 1},
 		{"as=", RLIMIT_AS, 1 << 20},

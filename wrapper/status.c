@@ -15,6 +15,8 @@
 #include "shared.h"
 #include "text.h"
 
+#define LABEL_MAX 12 /* of one of several numbers of a kind, with its NUL */
+
 enum format {
 	FORMAT_TEXT,
 	FORMAT_JSON,
@@ -91,7 +93,7 @@ static void add_counter(struct page *page, const char *name, const char *help,
 }
 
 static void add_labelled(struct page *page, const char *name, const char *help,
-			 const char *label, const char *const *values,
+			 const char *label, const char (*values)[LABEL_MAX],
 			 const shared_count *numbers, int count)
 {
 	int i;
@@ -240,7 +242,7 @@ static void add_templates(struct page *page)
 
 static void add_totals(struct page *page)
 {
-	static const char *const failed[FAILED_KINDS] = {
+	static const char failed[FAILED_KINDS][LABEL_MAX] = {
 		[FAILED_NOT_FOUND] = "not_found",
 		[FAILED_FORBIDDEN] = "forbidden",
 		[FAILED_EXEC] = "exec",
@@ -250,7 +252,7 @@ static void add_totals(struct page *page)
 		[FAILED_REQUEST] = "request",
 		[FAILED_BODY] = "body",
 	};
-	static const char *const killed[KILLED_KINDS] = {
+	static const char killed[KILLED_KINDS][LABEL_MAX] = {
 		[KILLED_TIMEOUT] = "timeout",
 		[KILLED_MAX_TIME] = "max_time",
 		[KILLED_ABORTED] = "aborted",
@@ -302,7 +304,7 @@ bool status_is_asked(const struct env *env)
 
 size_t status_page(char text[STATUS_PAGE_MAX], const struct env *env)
 {
-	static const char *const types[] = {
+	static const char types[][32] = {
 		[FORMAT_TEXT] = "text/plain",
 		[FORMAT_JSON] = "application/json",
 		[FORMAT_METRICS] = "application/openmetrics-text",

@@ -12,7 +12,7 @@
 
 #define FDS_RESERVED 32 /* descriptors that are no connection */
 
-static const char *const known[] = {
+static const char known[][VALUES_NAME_MAX] = {
 	"FCGI_MAX_CONNS",
 	"FCGI_MAX_REQS",
 	"FCGI_MPXS_CONNS",
