@@ -15,7 +15,7 @@
 #include "shared.h"
 #include "text.h"
 
-#define LABEL_MAX 12 /* of one of several numbers of a kind, with its NUL */
+#define CAUSE_MAX 12
 
 enum format {
 	FORMAT_TEXT,
@@ -28,6 +28,10 @@ struct page {
 	size_t used;
 	enum format format;
 	bool first; /* JSON: no comma before the next */
+
+	/* What the next numbers are. */
+	const char *name;
+	const char *suffix; /* OpenMetrics: of a counter's name */
 };
 
 /* The page has room for all there is; what would not fit is cut. */
@@ -44,99 +48,97 @@ static void add(struct page *page, const char *format, ...)
 	va_end(args);
 }
 
-/* A number of its own, or one of several that a label tells apart. */
-static void add_number(struct page *page, const char *name, const char *label,
-		       const char *value, const char *suffix,
-		       unsigned long long number)
+/* Begins a number, or several that belong together. */
+static void begin(struct page *page, const char *name, const char *type,
+		  const char *help)
 {
-	switch (page->format) {
-	case FORMAT_TEXT:
-		add(page, "%s%s%s: %llu\n", name, label ? " " : "",
-		    label ? value : "", number);
-		break;
-	case FORMAT_JSON:
-		add(page, "%s\"%s%s%s\": %llu", page->first ? "" : ",\n ", name,
-		    label ? "_" : "", label ? value : "", number);
-		page->first = false;
-		break;
-	case FORMAT_METRICS:
-		if (label)
-			add(page, "cgi_fcgi_%s%s{%s=\"%s\"} %llu\n", name,
-			    suffix, label, value, number);
-		else
-			add(page, "cgi_fcgi_%s%s %llu\n", name, suffix, number);
-		break;
-	}
-}
-
-static void add_head(struct page *page, const char *name, const char *type,
-		     const char *help)
-{
+	page->name = name;
+	page->suffix = strcmp(type, "counter") == 0 ? "_total" : "";
 	if (page->format == FORMAT_METRICS)
 		add(page, "# TYPE cgi_fcgi_%s %s\n# HELP cgi_fcgi_%s %s.\n",
 		    name, type, name, help);
 }
 
+/* A number of its own, or one of several that their causes tell apart. */
+static void add_number(struct page *page, const char *cause, uint64_t number)
+{
+	unsigned long long n = number;
+	const char *name = page->name;
+
+	switch (page->format) {
+	case FORMAT_TEXT:
+		add(page, "%s%s%s: %llu\n", name, *cause ? " " : "", cause, n);
+		break;
+	case FORMAT_JSON:
+		add(page, "%s\"%s%s%s\": %llu", page->first ? "" : ",\n ", name,
+		    *cause ? "_" : "", cause, n);
+		page->first = false;
+		break;
+	case FORMAT_METRICS:
+		add(page,
+		    *cause ? "cgi_fcgi_%s%s{cause=\"%s\"} %llu\n"
+			   : "cgi_fcgi_%s%s%s %llu\n",
+		    name, page->suffix, cause, n);
+		break;
+	}
+}
+
 static void add_gauge(struct page *page, const char *name, const char *help,
 		      long number)
 {
-	add_head(page, name, "gauge", help);
-	add_number(page, name, NULL, NULL, "",
-		   number > 0 ? (unsigned long long)number : 0);
+	begin(page, name, "gauge", help);
+	add_number(page, "", number > 0 ? (uint64_t)number : 0);
 }
 
 static void add_counter(struct page *page, const char *name, const char *help,
 			uint64_t number)
 {
-	add_head(page, name, "counter", help);
-	add_number(page, name, NULL, NULL, "_total", number);
+	begin(page, name, "counter", help);
+	add_number(page, "", number);
 }
 
-static void add_labelled(struct page *page, const char *name, const char *help,
-			 const char *label, const char (*values)[LABEL_MAX],
-			 const shared_count *numbers, int count)
+static void add_causes(struct page *page, const char *name, const char *help,
+		       const char (*causes)[CAUSE_MAX],
+		       const shared_count *numbers, int count)
 {
 	int i;
 
-	add_head(page, name, "counter", help);
+	begin(page, name, "counter", help);
 	for (i = 0; i < count; i++)
-		add_number(page, name, label, values[i], "_total", numbers[i]);
+		add_number(page, causes[i], numbers[i]);
 }
 
-/* Microseconds as seconds. Valid until the call after next. */
-static const char *seconds(uint64_t us)
+/* Microseconds as seconds. */
+static void add_seconds(struct page *page, const char *before, uint64_t us)
 {
-	static char texts[2][32];
-	static int turn;
-	char *text = texts[turn ^= 1];
-
-	text_format(text, sizeof(texts[0]), "%llu.%06llu",
-		    (unsigned long long)us / 1000000,
-		    (unsigned long long)us % 1000000);
-	return text;
+	add(page, "%s%llu.%06llu", before, (unsigned long long)us / 1000000,
+	    (unsigned long long)us % 1000000);
 }
 
-static void add_buckets(struct page *page, const char *name,
-			const struct histogram *histogram, uint64_t total)
+static void add_buckets(struct page *page, const struct histogram *histogram,
+			uint64_t total)
 {
 	uint64_t sum = 0;
 	int i;
 
 	for (i = 0; i < SHARED_BUCKETS; i++) {
 		sum += histogram->bucket[i];
-		add(page, "cgi_fcgi_%s_bucket{le=\"%s\"} %llu\n", name,
-		    i < SHARED_BUCKETS - 1
-			    ? seconds((uint64_t)histogram_bound(i))
-			    : "+Inf",
-		    (unsigned long long)sum);
+		add(page, "cgi_fcgi_%s_bucket{le=\"", page->name);
+		if (i < SHARED_BUCKETS - 1)
+			add_seconds(page, "", (uint64_t)histogram_bound(i));
+		else
+			add(page, "+Inf");
+		add(page, "\"} %llu\n", (unsigned long long)sum);
 	}
-	add(page, "cgi_fcgi_%s_sum %s\ncgi_fcgi_%s_count %llu\n", name,
-	    seconds(histogram->sum_us), name, (unsigned long long)total);
+	add(page, "cgi_fcgi_%s_sum", page->name);
+	add_seconds(page, " ", histogram->sum_us);
+	add(page, "\ncgi_fcgi_%s_count %llu\n", page->name,
+	    (unsigned long long)total);
 }
 
 /* The bucket's bound below which so many of a hundred lie. */
-static const char *percentile(const struct histogram *histogram, uint64_t total,
-			      unsigned percent)
+static uint64_t percentile(const struct histogram *histogram, uint64_t total,
+			   unsigned percent)
 {
 	uint64_t sum = 0;
 	int i;
@@ -146,33 +148,32 @@ static const char *percentile(const struct histogram *histogram, uint64_t total,
 		if (sum * 100 >= total * percent)
 			break;
 	}
-	return seconds((uint64_t)histogram_bound(i));
+	return (uint64_t)histogram_bound(i);
 }
 
 static void add_histogram(struct page *page, const char *name, const char *help,
 			  const struct histogram *histogram)
 {
+	bool is_text = page->format == FORMAT_TEXT;
 	uint64_t total = 0;
 	int i;
 
 	for (i = 0; i < SHARED_BUCKETS; i++)
 		total += histogram->bucket[i];
-	add_head(page, name, "histogram", help);
+	begin(page, name, "histogram", help);
 	if (page->format == FORMAT_METRICS) {
-		add_buckets(page, name, histogram, total);
+		add_buckets(page, histogram, total);
 		return;
 	}
-	add(page,
-	    page->format == FORMAT_TEXT
-		    ? "%s: %llu, mean %s"
-		    : ",\n \"%s\": {\"count\": %llu, \"mean\": %s",
-	    name, (unsigned long long)total,
-	    seconds(total ? histogram->sum_us / total : 0));
-	add(page,
-	    page->format == FORMAT_TEXT
-		    ? ", half below %s, 99 of 100 below %s\n"
-		    : ", \"p50_below\": %s, \"p99_below\": %s}",
-	    percentile(histogram, total, 50), percentile(histogram, total, 99));
+	add(page, is_text ? "%s: %llu" : ",\n \"%s\": {\"count\": %llu", name,
+	    (unsigned long long)total);
+	add_seconds(page, is_text ? ", mean " : ", \"mean\": ",
+		    total ? histogram->sum_us / total : 0);
+	add_seconds(page, is_text ? ", half below " : ", \"p50_below\": ",
+		    percentile(histogram, total, 50));
+	add_seconds(page, is_text ? ", 99 of 100 below " : ", \"p99_below\": ",
+		    percentile(histogram, total, 99));
+	add(page, is_text ? "\n" : "}");
 }
 
 static long sum_of(size_t offset)
@@ -242,7 +243,7 @@ static void add_templates(struct page *page)
 
 static void add_totals(struct page *page)
 {
-	static const char failed[FAILED_KINDS][LABEL_MAX] = {
+	static const char failed[FAILED_KINDS][CAUSE_MAX] = {
 		[FAILED_NOT_FOUND] = "not_found",
 		[FAILED_FORBIDDEN] = "forbidden",
 		[FAILED_EXEC] = "exec",
@@ -252,7 +253,7 @@ static void add_totals(struct page *page)
 		[FAILED_REQUEST] = "request",
 		[FAILED_BODY] = "body",
 	};
-	static const char killed[KILLED_KINDS][LABEL_MAX] = {
+	static const char killed[KILLED_KINDS][CAUSE_MAX] = {
 		[KILLED_TIMEOUT] = "timeout",
 		[KILLED_MAX_TIME] = "max_time",
 		[KILLED_ABORTED] = "aborted",
@@ -270,10 +271,10 @@ static void add_totals(struct page *page)
 	add_counter(page, "bytes_out", "Bytes of replies", shared->bytes_out);
 	add_counter(page, "worker_deaths", "Workers that died",
 		    shared->worker_deaths);
-	add_labelled(page, "failed", "Requests that failed", "cause", failed,
-		     shared->failed, FAILED_KINDS);
-	add_labelled(page, "killed", "Programs ended by the wrapper", "cause",
-		     killed, shared->killed, KILLED_KINDS);
+	add_causes(page, "failed", "Requests that failed", failed,
+		   shared->failed, FAILED_KINDS);
+	add_causes(page, "killed", "Programs ended by the wrapper", killed,
+		   shared->killed, KILLED_KINDS);
 	add_histogram(page, "spawn_seconds", "Time to start a program",
 		      &shared->spawn_time);
 	add_histogram(page, "request_seconds", "Time of a request",
