@@ -45,7 +45,9 @@ int opt_number(const char *text, long min, long max, long *number)
 	return 0;
 }
 
-int opt_seconds(const char *text, long *ms)
+/* Seconds into milliseconds, decimals behind the third dropped, but of no more
+ * than 0 at least 1; returns 0, or -1. */
+static int read_seconds(const char *text, long *ms)
 {
 	const char *first = text + (*text == '.');
 	long value = 0;
@@ -120,13 +122,13 @@ static const char *store(const struct opt *opt, void *settings,
 			    opt->max);
 		return why;
 	case OPT_SECONDS:
-		if (opt_seconds(value, (long *)(void *)field) == 0)
+		if (read_seconds(value, (long *)(void *)field) == 0)
 			return NULL;
 		return "not a number of seconds";
 	case OPT_CALL:
-		return opt->call(settings, value);
+		break;
 	}
-	return "an option of no kind";
+	return opt->call(settings, value);
 }
 
 /* One option; returns how many words it took. */

@@ -60,8 +60,4 @@ _Noreturn void opt_usage(const char *format, ...)
 /* Digits alone, from min to max, into *number; returns 0, or -1. */
 int opt_number(const char *text, long min, long max, long *number);
 
-/* Seconds into milliseconds, decimals behind the third dropped, but of no more
- * than 0 at least 1; returns 0, or -1. */
-int opt_seconds(const char *text, long *ms);
-
 #endif

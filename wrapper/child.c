@@ -120,7 +120,8 @@ void child_forget(struct child *child)
 		release(child);
 }
 
-void child_terminate(struct child *child)
+/* The owner still waits. */
+static void terminate(struct child *child)
 {
 	if (child->kill_ms || !may_signal(child))
 		return;
@@ -137,7 +138,7 @@ void child_terminate(struct child *child)
 
 void child_end(struct child *child)
 {
-	child_terminate(child);
+	terminate(child);
 	child_forget(child);
 }
 
@@ -201,7 +202,7 @@ void child_terminate_all(void)
 
 	for (i = 0; i < BUCKETS; i++)
 		for (child = table[i]; child; child = child->next)
-			child_terminate(child);
+			terminate(child);
 }
 
 long child_count(void)

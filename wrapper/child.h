@@ -44,9 +44,6 @@ void child_forget(struct child *child);
  * TERM, after -grace KILL. */
 void child_end(struct child *child);
 
-/* TERM now, KILL after -grace, but the owner still waits. */
-void child_terminate(struct child *child);
-
 /* From now on there may be processes of ours that are in no table; ended is
  * told when one of them has. */
 void child_mind_strangers(void (*ended)(pid_t pid));
@@ -58,7 +55,7 @@ void child_reap(void);
 /* Sends a signal to the groups of all programs. */
 void child_signal_all(int signal_number);
 
-/* child_terminate for all of them. */
+/* TERM now, KILL after -grace, to all of them; their owners still wait. */
 void child_terminate_all(void);
 
 /* How many are not reaped, and how many groups may be left that an owner waits

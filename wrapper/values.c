@@ -76,7 +76,7 @@ static long value_of(size_t i)
 {
 	switch (i) {
 	case 0:
-		return max_connections() * (set.workers > 0 ? set.workers : 1);
+		return max_connections() * set.workers;
 	case 1:
 		return set.max + set.queue;
 	default:
