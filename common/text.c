@@ -1,5 +1,6 @@
 /*
- * text: a small printf.
+ * text: a small printf, and what else lines and paths need. What a text means
+ * is its callers' business.
  */
 #include "text.h"
 

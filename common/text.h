@@ -5,8 +5,9 @@
 #include <stddef.h>
 
 /*
- * Text with numbers in it, for lines, pages and paths. It does what we need
- * of printf(3) and is a tenth of its size, which counts in a static binary.
+ * Texts made, looked at and written. Those with numbers in them, for lines,
+ * pages and paths, by what we need of printf(3): it is a tenth of its size,
+ * which counts in a static binary.
  *
  *	%s %c %d %u %x %o %%	l and ll; a width, - and 0; .N and .* for %s
  */

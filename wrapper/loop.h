@@ -7,8 +7,8 @@
 
 /*
  * The event loop: descriptors, timers, and work for the next turn. It owns the
- * epoll descriptor and the clock and knows nothing of what it calls. The only
- * file that a port to kqueue has to replace.
+ * epoll descriptor and the clock and knows nothing of what it calls. Nothing
+ * else knows epoll.
  *
  * Readiness is told once, when it begins (edge-triggered): whoever is told
  * notes it and reads or writes until the kernel says EAGAIN.
