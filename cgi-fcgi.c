@@ -106,10 +106,9 @@ static struct sides find_sides(int argc, char **argv)
 			found.wrapper_only = argv[i];
 		if (!wrapper)
 			found.bridge_only = argv[i];
-		found.wrapper |= strcmp(opt->name, "listen") == 0;
-		found.bridge |= strcmp(opt->name, "connect") == 0 ||
-				strcmp(opt->name, "once") == 0;
-		i += opt->arg && !strchr(argv[i], '=');
+		found.wrapper |= opt_is(opt, "listen");
+		found.bridge |= opt_is(opt, "connect") || opt_is(opt, "once");
+		i += opt_takes_value(opt) && !strchr(argv[i], '=');
 	}
 	return found;
 }

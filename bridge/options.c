@@ -131,43 +131,42 @@ static const char *show_head(void *settings, const char *value)
 #define AT(field) .at = offsetof(struct wish, field)
 
 const struct opt bridge_options[] = {
-	{"connect", "ADDR", NULL, OPT_CALL, .call = set_connect},
-	{"bind", NULL, NULL, OPT_FLAG, AT(bind)},
-	{"start", NULL, "start N copies of APP, ask nothing", OPT_FLAG,
-	 AT(start)},
-	{"supervise", NULL, "start them, stay, restart what ends", OPT_FLAG,
+	{"connect ADDR", NULL, OPT_CALL, .call = set_connect},
+	{"bind", NULL, OPT_FLAG, AT(bind)},
+	{"start", "start N copies of APP, ask nothing", OPT_FLAG, AT(start)},
+	{"supervise", "start them, stay, restart what ends", OPT_FLAG,
 	 AT(supervise)},
-	{"once", NULL, "start APP for this one request and end it", OPT_FLAG,
+	{"once", "start APP for this one request and end it", OPT_FLAG,
 	 AT(once)},
-	{"mode", "OCTAL", NULL, OPT_CALL, .call = set_mode},
-	{"owner", "USER[:GROUP]", NULL, OPT_CALL, .call = set_owner},
-	{"backlog", "N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
-	{"url", "PATH[?QUERY]", "ask for this, not for the environment",
-	 OPT_WORD, AT(url)},
-	{"root", "DIR", "with -url: SCRIPT_FILENAME is DIR + PATH", OPT_WORD,
+	{"mode OCTAL", NULL, OPT_CALL, .call = set_mode},
+	{"owner USER[:GROUP]", NULL, OPT_CALL, .call = set_owner},
+	{"backlog N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
+	{"url PATH[?QUERY]", "ask for this, not for the environment", OPT_WORD,
+	 AT(url)},
+	{"root DIR", "with -url: SCRIPT_FILENAME is DIR + PATH", OPT_WORD,
 	 AT(root)},
-	{"method", "M", NULL, OPT_CALL, .call = set_method},
-	{"header", "'NAME: VALUE'", "with -url", OPT_CALL, .call = set_header},
-	{"body", "FILE", "with -url; - is stdin", OPT_WORD, AT(body)},
-	{"env", "NAME[=VALUE]", "a variable of the request", OPT_CALL,
+	{"method M", NULL, OPT_CALL, .call = set_method},
+	{"header 'NAME: VALUE'", "with -url", OPT_CALL, .call = set_header},
+	{"body FILE", "with -url; - is stdin", OPT_WORD, AT(body)},
+	{"env NAME[=VALUE]", "a variable of the request", OPT_CALL,
 	 .call = set_env},
-	{"role", "ROLE", NULL, OPT_CALL, .call = set_role},
-	{"data", "FILE", NULL, OPT_WORD, AT(data)},
-	{"content", NULL, NULL, OPT_CALL, .call = show_content},
-	{"include", NULL, "print the header too (default without -url)",
-	 OPT_CALL, .call = show_all},
-	{"head", NULL, NULL, OPT_CALL, .call = show_head},
-	{"fail", NULL, "exit 22 at HTTP 400 and above, or no header", OPT_FLAG,
+	{"role ROLE", NULL, OPT_CALL, .call = set_role},
+	{"data FILE", NULL, OPT_WORD, AT(data)},
+	{"content", NULL, OPT_CALL, .call = show_content},
+	{"include", "print the header too (default without -url)", OPT_CALL,
+	 .call = show_all},
+	{"head", NULL, OPT_CALL, .call = show_head},
+	{"fail", "exit 22 at HTTP 400 and above, or no header", OPT_FLAG,
 	 AT(fail)},
-	{"timeout", "SEC", "no byte moved for so long (30 with -url)",
-	 OPT_SECONDS, AT(timeout_ms)},
-	{"max-time", "SEC", NULL, OPT_SECONDS, AT(max_time_ms)},
-	{"connect-timeout", "SEC", NULL, OPT_SECONDS, AT(connect_timeout_ms)},
-	{"retry", "SEC", "keep trying to connect for so long", OPT_SECONDS,
+	{"timeout SEC", "no byte moved for so long (30 with -url)", OPT_SECONDS,
+	 AT(timeout_ms)},
+	{"max-time SEC", NULL, OPT_SECONDS, AT(max_time_ms)},
+	{"connect-timeout SEC", NULL, OPT_SECONDS, AT(connect_timeout_ms)},
+	{"retry SEC", "keep trying to connect for so long", OPT_SECONDS,
 	 AT(retry_ms)},
-	{"trace", NULL, "show every record on stderr", OPT_FLAG, AT(trace)},
-	{"values", NULL, NULL, OPT_FLAG, AT(values)},
-	{.name = NULL},
+	{"trace", "show every record on stderr", OPT_FLAG, AT(trace)},
+	{"values", NULL, OPT_FLAG, AT(values)},
+	{.word = NULL},
 };
 
 static void check_url(void)
@@ -266,7 +265,7 @@ void bridge_read_words(int argc, char **argv)
 	for (i = 1; i < argc; i++) {
 		const struct opt *opt = opt_find(bridge_options, argv[i]);
 
-		if (!opt || strcmp(opt->name, "url") != 0)
+		if (!opt || !opt_is(opt, "url"))
 			continue;
 		wish.show = SHOW_CONTENT;
 		log_before_end(NULL);

@@ -74,6 +74,11 @@ static int read_seconds(const char *text, long *ms)
 	return 0;
 }
 
+static size_t name_length(const struct opt *opt)
+{
+	return strcspn(opt->word, " ");
+}
+
 /* The name in a word and its length, up to =; NULL if it is no option. */
 static const char *name_in(const char *word, size_t *length)
 {
@@ -91,11 +96,22 @@ const struct opt *opt_find(const struct opt *table, const char *word)
 
 	if (!name)
 		return NULL;
-	for (; table->name; table++)
-		if (strlen(table->name) == length &&
-		    memcmp(table->name, name, length) == 0)
+	for (; table->word; table++)
+		if (name_length(table) == length &&
+		    memcmp(table->word, name, length) == 0)
 			return table;
 	return NULL;
+}
+
+bool opt_is(const struct opt *opt, const char *name)
+{
+	return strlen(name) == name_length(opt) &&
+	       memcmp(opt->word, name, strlen(name)) == 0;
+}
+
+bool opt_takes_value(const struct opt *opt)
+{
+	return opt->word[name_length(opt)] != '\0';
 }
 
 /* value is empty for an option without one. Returns NULL, or why it is
@@ -137,26 +153,29 @@ static int take(const struct opt *table, void *settings, char **words)
 	const struct opt *opt = opt_find(table, words[0]);
 	const char *value;
 	const char *why;
+	int length;
 	int taken = 1;
 
 	if (!opt)
 		opt_usage("%s: unknown option", words[0]);
+	length = (int)name_length(opt);
 	value = strchr(words[0], '=');
 	if (value)
 		value++;
-	if (!opt->arg && value)
-		opt_usage("-%s takes no value", opt->name);
-	if (opt->arg && !value) {
+	if (!opt_takes_value(opt) && value)
+		opt_usage("-%s takes no value", opt->word);
+	if (opt_takes_value(opt) && !value) {
 		value = words[1];
 		taken = 2;
 		if (!value)
-			opt_usage("-%s needs %s", opt->name, opt->arg);
+			opt_usage("-%.*s needs %s", length, opt->word,
+				  opt->word + length + 1);
 	}
 	if (!value)
 		value = "";
 	why = store(opt, settings, value);
 	if (why)
-		opt_usage("-%s %s: %s", opt->name, value, why);
+		opt_usage("-%.*s %s: %s", length, opt->word, value, why);
 	return taken;
 }
 
@@ -174,8 +193,7 @@ int opt_parse(const struct opt *table, void *settings, int argc, char **argv)
 
 static size_t put_name(const struct opt *opt, char *text, size_t size)
 {
-	return text_format(text, size, "  -%s%s%s", opt->name,
-			   opt->arg ? " " : "", opt->arg ? opt->arg : "");
+	return text_format(text, size, "  -%s", opt->word);
 }
 
 /* Those that say nothing of themselves, as many in a line as fit. */
@@ -185,7 +203,7 @@ static size_t put_bare(const struct opt *table, char *text, size_t size)
 	size_t used = 0;
 	size_t length;
 
-	for (; table->name; table++) {
+	for (; table->word; table++) {
 		if (table->help)
 			continue;
 		length = put_name(table, text + used, size - used);
@@ -206,7 +224,7 @@ size_t opt_help(const struct opt *table, char *text, size_t size)
 	size_t used = 0;
 	char left[64];
 
-	for (opt = table; opt->name; opt++) {
+	for (opt = table; opt->word; opt++) {
 		if (!opt->help)
 			continue;
 		put_name(opt, left, sizeof(left));

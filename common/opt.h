@@ -1,6 +1,7 @@
 #ifndef OPT_H
 #define OPT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -18,17 +19,18 @@ enum opt_kind {
 };
 
 struct opt {
-	const char *name; /* without its dash; NULL ends a table */
-	const char *arg;  /* what -help calls the value; NULL: takes none */
-	const char *help; /* one short line; NULL: -help shows its name alone */
+	/* Without its dash, and, if it takes a value, a blank and what -help
+	 * calls that; NULL ends a table. */
+	const char *word;
+	const char *help; /* one short line; NULL: -help shows its word alone */
 	enum opt_kind kind;
 	unsigned at; /* offset of the field in the settings */
 	union {
 		struct {
 			int min, max;
 		};
-		/* Returns NULL, or why the value, which is empty if arg is
-		 * NULL, is refused. */
+		/* Returns NULL, or why the value, which is empty if the
+		 * option takes none, is refused. */
 		const char *(*call)(void *settings, const char *value);
 	};
 };
@@ -39,6 +41,12 @@ struct opt {
 /* Finds the option that a word of the command line names, with or without
  * =VALUE; NULL if the table has none. */
 const struct opt *opt_find(const struct opt *table, const char *word);
+
+/* Whether that is its name. */
+bool opt_is(const struct opt *opt, const char *name);
+
+/* Whether a value belongs to it. */
+bool opt_takes_value(const struct opt *opt);
 
 /*
  * Fills settings from argv[1] on and returns the index of the first word that
