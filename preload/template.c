@@ -80,10 +80,19 @@ static main_function *real_main;
 static fork_function *real_fork;
 static struct timespec begun;
 
+/* The system's calls are made by their number: where the program has a function
+ * of that name, the C library's is not the one that is found, and the program's
+ * may count on a main() that has not run. cgit's write(2) does. */
+#define CALL(name, ...) syscall(SYS_##name, __VA_ARGS__)
+
 static _Noreturn void give_up(const char *why)
 {
-	dprintf(STDERR_FILENO, "cgi-fcgi: %s: cannot be preloaded: %s: %s\n",
-		program_invocation_name, why, strerror(errno));
+	char line[512];
+
+	snprintf(line, sizeof(line),
+		 "cgi-fcgi: %s: cannot be preloaded: %s: %s\n",
+		 program_invocation_name, why, strerror(errno));
+	CALL(write, STDERR_FILENO, line, strlen(line));
 	_exit(1);
 }
 
@@ -93,7 +102,7 @@ static void watch_file(int changes, const char *path)
 {
 	struct stat st;
 
-	if (inotify_add_watch(changes, path, WATCHED) < 0)
+	if (CALL(inotify_add_watch, changes, path, WATCHED) < 0)
 		return;
 	/* Between its loading and this it may have changed already. */
 	if (stat(path, &st) == 0 && (st.st_ctim.tv_sec > begun.tv_sec ||
@@ -131,7 +140,7 @@ static void watch_list(int changes)
 	char line[PATH_MAX + 1];
 	FILE *list;
 
-	if (cgi_fcgi_files < 0 || lseek(cgi_fcgi_files, 0, SEEK_SET) < 0)
+	if (cgi_fcgi_files < 0 || CALL(lseek, cgi_fcgi_files, 0, SEEK_SET) < 0)
 		return;
 	list = fdopen(cgi_fcgi_files, "r");
 	if (!list)
@@ -146,7 +155,7 @@ static void watch_list(int changes)
 
 static int watch_files(void)
 {
-	int changes = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int changes = (int)CALL(inotify_init1, IN_CLOEXEC | IN_NONBLOCK);
 
 	if (changes < 0)
 		give_up("inotify");
@@ -258,18 +267,18 @@ static pid_t clone_sibling(int *ended)
 	long pid;
 
 	errno = ENOSYS;
-	if (prctl(PR_GET_TID_ADDRESS, &cleared) < 0 || !cleared)
+	if (CALL(prctl, PR_GET_TID_ADDRESS, &cleared, 0, 0, 0) < 0 || !cleared)
 		return -1;
 	id = thread_id(cleared);
 	if (*id != (int)syscall(SYS_gettid))
 		return -1;
 #ifdef __x86_64__
-	pid = syscall(SYS_clone, flags, NULL, ended, id, NULL);
+	pid = CALL(clone, flags, NULL, ended, id, NULL);
 #else
-	pid = syscall(SYS_clone, flags, NULL, ended, NULL, id);
+	pid = CALL(clone, flags, NULL, ended, NULL, id);
 #endif
 	if (pid == 0 && id != cleared)
-		syscall(SYS_set_tid_address, cleared);
+		CALL(set_tid_address, cleared);
 	return (pid_t)pid;
 }
 
@@ -291,7 +300,7 @@ static int announce(pid_t pid, int changes)
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(sizeof(int))];
-	} control;
+	} control = {.bytes = {0}};
 	struct iovec part = {&pid, sizeof(pid)};
 	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
 
@@ -303,7 +312,7 @@ static int announce(pid_t pid, int changes)
 		control.header.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&control.header), &changes, sizeof(int));
 	}
-	return sendmsg(channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
+	return CALL(sendmsg, channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 /* --- The child. Each page that it writes costs a page fault, and so does each
@@ -328,16 +337,18 @@ static void note_files(void)
 static void own_file(int fd)
 {
 	char path[40];
-	int flags = fcntl(fd, F_GETFL);
+	int flags = (int)CALL(fcntl, fd, F_GETFL);
 	int own;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	own = flags < 0 ? -1 : open(path, flags | O_CLOEXEC);
+	own = flags < 0 ? -1
+			: (int)CALL(openat, AT_FDCWD, path, flags | O_CLOEXEC);
 	if (own < 0)
 		return;
-	lseek(own, lseek(fd, 0, SEEK_CUR), SEEK_SET);
-	dup3(own, fd, fcntl(fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
-	close(own);
+	CALL(lseek, own, CALL(lseek, fd, 0, SEEK_CUR), SEEK_SET);
+	CALL(dup3, own, fd,
+	     CALL(fcntl, fd, F_GETFD) & FD_CLOEXEC ? O_CLOEXEC : 0);
+	CALL(close, own);
 }
 
 /* The list of a text's variables stands behind it. */
@@ -407,7 +418,7 @@ static size_t receive(struct template_request *request, int fds[TEMPLATE_FDS])
 	int i;
 
 	do
-		n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+		n = CALL(recvmsg, channel, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < (ssize_t)offsetof(struct template_request, env) ||
 	    !CMSG_FIRSTHDR(&message) ||
@@ -417,7 +428,7 @@ static size_t receive(struct template_request *request, int fds[TEMPLATE_FDS])
 	if (request->pid == (pid_t)syscall(SYS_getpid))
 		return (size_t)n;
 	for (i = 0; i < TEMPLATE_FDS; i++)
-		close(fds[i]);
+		CALL(close, fds[i]);
 	return 0;
 }
 
@@ -426,17 +437,17 @@ static void enter_world(int fds[TEMPLATE_FDS])
 	const sigset_t none = {{0}};
 	int i;
 
-	if (fchdir(fds[0]) < 0)
+	if (CALL(fchdir, fds[0]) < 0)
 		give_up("folder");
 	for (i = 1; i < TEMPLATE_FDS; i++)
-		if (dup2(fds[i], i - 1) < 0)
+		if (CALL(dup3, fds[i], i - 1, 0) < 0)
 			give_up("descriptors");
 	for (i = 0; i < TEMPLATE_FDS; i++)
-		close(fds[i]);
+		CALL(close, fds[i]);
 	for (i = 0; i < open_count; i++)
 		own_file(open_files[i]);
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS_SIZE);
+	CALL(prctl, PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	CALL(rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS_SIZE);
 }
 
 static void take_request(struct template_request *request)
@@ -449,12 +460,12 @@ static void take_request(struct template_request *request)
 		length = receive(request, fds);
 	while (length == 0);
 	/* From here on the template makes the next one. */
-	if (write(taken, &one, sizeof(one)) != (ssize_t)sizeof(one))
+	if (CALL(write, taken, &one, sizeof(one)) != (long)sizeof(one))
 		_exit(1);
-	close(taken);
-	close(channel);
+	CALL(close, taken);
+	CALL(close, channel);
 	if (unread >= 0)
-		close(unread);
+		CALL(close, unread);
 	set_environment(request->env,
 			length - offsetof(struct template_request, env));
 	enter_world(fds);
@@ -479,12 +490,12 @@ static void wait_for_child(int ended)
 			       {.fd = channel, .events = 0}};
 	uint64_t times;
 
-	while (poll(fds, 3, -1) < 0 && errno == EINTR)
+	while (CALL(ppoll, fds, 3, NULL, NULL, 0) < 0 && errno == EINTR)
 		;
 	if (fds[2].revents ||
-	    (fds[0].revents && read(taken, &times, sizeof(times)) < 0))
+	    (fds[0].revents && CALL(read, taken, &times, sizeof(times)) < 0))
 		_exit(0);
-	close(ended);
+	CALL(close, ended);
 }
 
 void cgi_fcgi_wait(void)
@@ -495,7 +506,7 @@ void cgi_fcgi_wait(void)
 	refuse_threads();
 	refuse_many_handlers();
 	note_files();
-	taken = eventfd(0, EFD_CLOEXEC);
+	taken = (int)CALL(eventfd2, 0, EFD_CLOEXEC);
 	if (taken < 0)
 		give_up("eventfd");
 	for (;;) {
@@ -506,14 +517,14 @@ void cgi_fcgi_wait(void)
 			give_up("fork");
 		if (pid == 0) {
 			if (changes >= 0)
-				close(changes);
+				CALL(close, changes);
 			take_request(request);
 			return;
 		}
 		if (announce(pid, changes) < 0)
 			_exit(0);
 		if (changes >= 0)
-			close(changes);
+			CALL(close, changes);
 		changes = -1;
 		wait_for_child(ended);
 	}
@@ -552,10 +563,10 @@ pid_t fork(void)
 
 static int out_of_the_way(int fd)
 {
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
+	long high = CALL(fcntl, fd, F_DUPFD_CLOEXEC, FIRST_FD);
 
 	/* There may not be so many. */
-	return high >= 0 ? high : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return (int)(high >= 0 ? high : CALL(fcntl, fd, F_DUPFD_CLOEXEC, 3));
 }
 
 /* Interpreters remember what they have found their stdin and stdout to be: it
@@ -565,25 +576,27 @@ static void open_pipes(void)
 	int in[2];
 	int out[2];
 
-	if (pipe2(in, O_CLOEXEC) < 0 ||
-	    pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0 ||
-	    dup2(in[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0)
+	if (CALL(pipe2, in, O_CLOEXEC) < 0 ||
+	    CALL(pipe2, out, O_CLOEXEC | O_NONBLOCK) < 0 ||
+	    CALL(dup3, in[0], STDIN_FILENO, 0) < 0 ||
+	    CALL(dup3, out[1], STDOUT_FILENO, 0) < 0)
 		give_up("pipes");
 	unread = out_of_the_way(out[0]);
-	close(in[0]);
-	close(in[1]);
-	close(out[0]);
-	close(out[1]);
+	CALL(close, in[0]);
+	CALL(close, in[1]);
+	CALL(close, out[0]);
+	CALL(close, out[1]);
 }
 
 static void open_channel(void)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int null =
+		(int)CALL(openat, AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
 
 	channel = out_of_the_way(STDIN_FILENO);
-	if (null < 0 || channel < 0 || dup2(null, STDIN_FILENO) < 0)
+	if (null < 0 || channel < 0 || CALL(dup3, null, STDIN_FILENO, 0) < 0)
 		give_up("descriptors");
-	close(null);
+	CALL(close, null);
 	clock_gettime(CLOCK_REALTIME, &begun);
 }
 
@@ -602,7 +615,8 @@ static int template_main(int argc, char **argv, char **envp)
 	open_channel();
 	if (later) {
 		open_pipes();
-		cgi_fcgi_files = memfd_create("cgi_fcgi_files", MFD_CLOEXEC);
+		cgi_fcgi_files =
+			(int)CALL(memfd_create, "cgi_fcgi_files", MFD_CLOEXEC);
 		return real_main(argc, argv, envp);
 	}
 	cgi_fcgi_wait();

@@ -143,9 +143,10 @@ clone_fetch_push() {
 	[[ $output == *'Commit 520'* ]]
 }
 
-@test "cgit's front page lists the repository, its log shows the commits" {
+# cgit_serves [OPTION...]
+cgit_serves() {
 	git_settings
-	wrapper
+	wrapper "$@"
 	mkdir srv cache
 	cp -r "$BATS_FILE_TMPDIR/origin.git" srv/repo.git
 	printf '%s\n' virtual-root=/cgit cache-size=0 repo.url=repo \
@@ -162,6 +163,17 @@ clone_fetch_push() {
 	END
 	run -0 curl -sS "$URL/cgit/"
 	[[ $output == *'/cgit/repo/'* ]]
+	run -0 curl -sS "$URL/cgit/repo/log/"
+	[[ $output == *'Commit 520'* ]]
+}
+
+@test "cgit's front page lists the repository, its log shows the commits" {
+	cgit_serves
+}
+
+@test "the same with -preload" {
+	cgit_serves -preload /usr/lib/cgit/cgit.cgi -verbose
+	wait_for templates_ready "$WRAPPER" 1
 	run -0 curl -sS "$URL/cgit/repo/log/"
 	[[ $output == *'Commit 520'* ]]
 }

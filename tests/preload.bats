@@ -1112,6 +1112,27 @@ as_without() {
 	diff <(unnumbered <<<"$plain") <(unnumbered <<<"$output")
 }
 
+# c_program FILE: from stdin.
+c_program() {
+	cc -w -fno-builtin -o "$1" -x c -
+}
+
+@test "a preloaded program may have functions of its own that are named as the C library's, and need its main" {
+	{
+		echo 'int puts(const char *text);
+			void abort(void);
+			static int begun;'
+		printf 'long %s() { return begun ? 0 : (abort(), 0); }\n' \
+			read write close stat fstat open fcntl lseek poll \
+			open64 fcntl64 lseek64 dup2 dup3 pipe2 prctl recvmsg \
+			sendmsg eventfd fchdir memfd_create dprintf \
+			inotify_init1 inotify_add_watch
+		echo 'int main(void) { begun = 1; puts("A: b\n\nran"); }'
+	} | c_program it
+	as_without "$PWD/it"
+	[[ $output == *'ran\n'*'END 0 0'* ]]
+}
+
 @test "a preloaded Ruby script is what it is without: self, names, data, variables, encodings, its end" {
 	program it.rb <<-'END'
 		#!/usr/bin/env ruby
