@@ -519,6 +519,7 @@ void cgi_fcgi_wait(void)
 			if (changes >= 0)
 				CALL(close, changes);
 			take_request(request);
+			errno = 0;
 			return;
 		}
 		if (announce(pid, changes) < 0)

@@ -1100,7 +1100,7 @@ interpreter() {
 # as_without FILE [NAME=VALUE...]: its answer by a template is the one without.
 as_without() {
 	local plain
-	unnumbered() { sed 's/\[[0-9]*\]: was killed/[PID]: was killed/'; }
+	unnumbered() { sed 's/\[[0-9]*\]: \(was killed\|ended\)/[PID]: \1/'; }
 	wrapper
 	run get "$@"
 	plain=$output
@@ -1131,6 +1131,18 @@ c_program() {
 	} | c_program it
 	as_without "$PWD/it"
 	[[ $output == *'ran\n'*'END 0 0'* ]]
+}
+
+@test "a preloaded program finds no mistake of the system's calls before its own" {
+	c_program it <<-'END'
+		#include <errno.h>
+		#include <stdio.h>
+		int main(void) { return printf("A: b\n\n%d\n", errno) < 0; }
+	END
+	program it.pl <<<$'#!/usr/bin/perl\ndie "at once"'
+	as_without "$PWD/it"
+	[[ $output == *'\n0\n'* ]]
+	as_without "$PWD/it.pl"
 }
 
 @test "a preloaded Ruby script is what it is without: self, names, data, variables, encodings, its end" {
