@@ -34,6 +34,38 @@ sub tell_files {
 	return close $list;
 }
 
+my %given = %ENV;
+my (%changed, @removed);
+
+# With -T.
+sub is_trusted {
+	my ($value) = @_;
+	return eval { eval '#' . substr $value, 0, 0; 1 };
+}
+
+sub is_changed {
+	my ($name) = @_;
+	return !exists $given{$name} || $ENV{$name} ne $given{$name}
+		|| is_trusted($ENV{$name}) && !is_trusted($given{$name});
+}
+
+# What has been done to the variables so far is done to each request's. What was
+# not there may have been set because it was not: the request's own stays.
+sub note_changes {
+	%changed = map { $_ => $ENV{$_} } grep { is_changed($_) } keys %ENV;
+	@removed = grep { !exists $ENV{$_} } keys %given;
+	return;
+}
+
+sub repeat_changes {
+	delete @ENV{@removed};
+	for my $name (keys %changed) {
+		$ENV{$name} = $changed{$name}
+			if exists $given{$name} || !exists $ENV{$name};
+	}
+	return;
+}
+
 # As perl itself does it, with -T marked as not to be trusted.
 sub take_environment {
 	my $mark = substr "$0$^X", 0, 0;
@@ -46,10 +78,12 @@ sub take_environment {
 
 INIT {
 	tell_files();
+	note_changes();
 	DynaLoader::dl_install_xsub('CgiFcgiTemplate::wait',
 		symbol('cgi_fcgi_wait'));
 	CgiFcgiTemplate::wait();
 	take_environment();
+	repeat_changes();
 	$^T = time;
 	srand;
 }

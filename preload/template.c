@@ -96,6 +96,95 @@ static _Noreturn void give_up(const char *why)
 	_exit(1);
 }
 
+/* --- What constructors do to the environment, which is another one for each
+ * request */
+
+static struct change {
+	const char *name;
+	const char *value; /* NULL: removed */
+	bool had;	   /* there was one before */
+} * changes_made;
+static size_t changes_count;
+static char **given; /* the environment before */
+
+static size_t length_of(char **list)
+{
+	size_t count = 0;
+
+	while (list && list[count])
+		count++;
+	return count;
+}
+
+/* They may change the list in place. */
+static void keep_given(char **list)
+{
+	size_t size = (length_of(list) + 1) * sizeof(*list);
+
+	given = malloc(size);
+	if (!given)
+		give_up("environment");
+	memcpy(given, list, size);
+}
+
+/* The variable of a list that has the name of this one, or NULL. */
+static const char *same_name(char **list, const char *variable)
+{
+	size_t length = strcspn(variable, "=");
+
+	for (; list && *list; list++)
+		if (strncmp(*list, variable, length) == 0 &&
+		    (*list)[length] == '=')
+			return *list;
+	return NULL;
+}
+
+static void note_change(const char *variable, bool removed, bool had)
+{
+	size_t length = strcspn(variable, "=");
+	char *name = strndup(variable, length);
+
+	if (!name)
+		give_up("environment");
+	changes_made[changes_count++] = (struct change){
+		name, removed ? NULL : variable + length + 1, had};
+}
+
+static void note_changes(void)
+{
+	size_t most = length_of(given) + length_of(environ);
+	char **at;
+
+	changes_made = calloc(most + 1, sizeof(*changes_made));
+	if (!changes_made)
+		give_up("environment");
+	for (at = given; *at; at++)
+		if (!same_name(environ, *at))
+			note_change(*at, true, true);
+	for (at = environ; at && *at; at++) {
+		const char *before = same_name(given, *at);
+
+		if (!before || strcmp(before, *at) != 0)
+			note_change(*at, false, before != NULL);
+	}
+}
+
+/* What was not there may have been set because it was not: a variable of the
+ * request's own stays. */
+static void repeat_changes(void)
+{
+	size_t i;
+
+	for (i = 0; i < changes_count; i++) {
+		const struct change *change = &changes_made[i];
+
+		if (change->value)
+			setenv(change->name, change->value, change->had);
+		else
+			unsetenv(change->name);
+	}
+}
+
 /* --- What was loaded, and whether it changes */
 
 static void watch_file(int changes, const char *path)
@@ -372,8 +461,10 @@ static void set_environment(char *text, size_t length)
 	size_t count = 0;
 
 	environ = list;
-	if (!later)
+	if (!later) {
+		repeat_changes();
 		return;
+	}
 	cgi_fcgi_env = text;
 	cgi_fcgi_env_length = length;
 	while (list[count])
@@ -606,6 +697,7 @@ static int template_main(int argc, char **argv, char **envp)
 	const char *mode = getenv(TEMPLATE_VARIABLE);
 
 	later = mode && strcmp(mode, TEMPLATE_LATER) == 0;
+	note_changes();
 	/* What it starts itself is nothing of ours. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_BIND_NOW");
@@ -635,6 +727,9 @@ int __libc_start_main(main_function *called, int argc, char **argv,
 
 	memcpy(&real, &symbol, sizeof(real));
 	real_main = called;
-	return real(getenv(TEMPLATE_VARIABLE) ? template_main : called, argc,
-		    argv, init, fini, rtld_fini, stack_end);
+	if (getenv(TEMPLATE_VARIABLE)) {
+		keep_given(argv + argc + 1);
+		called = template_main;
+	}
+	return real(called, argc, argv, init, fini, rtld_fini, stack_end);
 }

@@ -64,6 +64,25 @@ def files():
             yield os.path.abspath(path)
 
 
+def changes(given):
+    """What has been done to the variables since they were given."""
+    now = os.environb
+    return (
+        {name: now[name] for name in now if now[name] != given.get(name)},
+        given.keys() - now.keys(),
+    )
+
+
+def repeat(changed, removed, given):
+    """Does it to each request's. What was not there may have been set because
+    it was not: the request's own stays."""
+    for name in removed:
+        os.environb.pop(name, None)
+    for name, value in changed.items():
+        if name in given or name not in os.environb:
+            os.environb[name] = value
+
+
 def take_environment(library):
     pointer = ctypes.c_void_p.in_dll(library, "cgi_fcgi_env").value
     length = ctypes.c_size_t.in_dll(library, "cgi_fcgi_env_length").value
@@ -83,8 +102,10 @@ def files_of(things):
     return [thing for thing in things if issubclass(type(thing), io.IOBase)]
 
 
-def wait():
-    """Returns in each request's process, with the files that were open."""
+def wait(given):
+    """Returns in each request's process, with the files that were open. given
+    is the environment before anything was loaded."""
+    changed, removed = changes(given)
     opened = files_of(gc.get_objects())
     # What there is by now is not looked at when the script's objects are.
     gc.freeze()
@@ -95,6 +116,7 @@ def wait():
     ctypes.PyDLL(None).cgi_fcgi_wait()
     ctypes.pythonapi.PyOS_AfterFork_Child()
     take_environment(library)
+    repeat(changed, removed, given)
     if "random" in sys.modules:
         sys.modules["random"].seed()
     return opened
@@ -169,12 +191,13 @@ def execute(path, code):
 
 def run():
     path = sys.argv[1]
+    given = os.environb.copy()
     del sys.argv[0]
     # As the interpreter finds it, if it is to look there.
     if not getattr(sys.flags, "safe_path", sys.flags.isolated):
         sys.path[0] = os.path.dirname(os.path.realpath(path))
     code = load(path)
-    opened = wait()
+    opened = wait(given)
     end(execute(path, code), opened)
 
 

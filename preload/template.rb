@@ -54,6 +54,8 @@ wait = lambda do |files|
   Process.fork
   abort "cgi-fcgi: #{script}: cannot be preloaded: by its fork" if Process.pid == before
   exec([words[0], words[0]], *words.drop(2)) if early[ENV.to_h] != early[variables]
+  # What was not there may have been set because it was not.
+  changed.reject! { |name, _| ENV.key?(name) && !variables.key?(name) }
   ENV.update(changed)
   ENV["TZ"] = ENV["TZ"] if ENV["TZ"] # which makes ruby look at it
 end

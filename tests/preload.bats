@@ -1145,6 +1145,75 @@ c_program() {
 	as_without "$PWD/it.pl"
 }
 
+@test "what is done to variables while a program is loaded is done to each request's, and what they bring counts" {
+	c_program it <<-'END'
+		#include <stdio.h>
+		#include <stdlib.h>
+		#define SHOW(name) (getenv(name) ? getenv(name) : "none")
+		__attribute__((constructor)) static void load(void)
+		{
+			setenv("NEW", "new", 1);
+			setenv("PUT", "default", 0);
+			setenv("HAD", "changed", 1);
+			unsetenv("GONE");
+		}
+		int main(void)
+		{
+			printf("A: b\n\n%s %s %s %s\n", SHOW("NEW"),
+			       SHOW("PUT"), SHOW("HAD"), SHOW("GONE"));
+			return 0;
+		}
+	END
+	program it.pl <<-'END'
+		#!/usr/bin/perl -T
+		BEGIN {
+			@ENV{qw(NEW HAD PATH)} = qw(new changed /usr/bin:/bin);
+			$ENV{PUT} ||= 'default';
+			delete $ENV{GONE};
+		}
+		print "A: b\n\n", join(' ', map { $_ // 'none' }
+			@ENV{qw(NEW PUT HAD GONE)}), "\n";
+		system "echo $ENV{NEW}";
+	END
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import os, early
+		print("A: b\n")
+		print(*(os.environ.get(name, "none")
+			for name in ("NEW", "PUT", "HAD", "GONE")))
+	END
+	cat >early.py <<-'END'
+		import os
+		os.environ.update(NEW="new", HAD="changed")
+		os.environ.setdefault("PUT", "default")
+		os.environ.pop("GONE", None)
+	END
+	program it.rb <<-'END'
+		#!/usr/bin/ruby
+		require_relative "early"
+		puts "A: b\n\n"
+		puts %w[NEW PUT HAD GONE].map { |name| ENV[name] || "none" }.join(" ")
+	END
+	cat >early.rb <<-'END'
+		ENV.update("NEW" => "new", "HAD" => "changed")
+		ENV["PUT"] ||= "default"
+		ENV.delete("GONE")
+	END
+	local file wrapped
+	wrapped=$(declare -f wrapper)
+	eval "bare_$wrapped"
+	wrapper() {
+		bare_wrapper "$@" -env HAD=given -env GONE=given \
+			-env PATH=/usr/bin:/bin
+	}
+	for file in it it.pl it.py it.rb; do
+		as_without "$PWD/$file"
+		[[ $output == *'new default changed none\n'* ]]
+		as_without "$PWD/$file" PUT=brought
+		[[ $output == *'new brought changed none\n'* ]]
+	done
+}
+
 @test "a preloaded Ruby script is what it is without: self, names, data, variables, encodings, its end" {
 	program it.rb <<-'END'
 		#!/usr/bin/env ruby
