@@ -396,10 +396,6 @@ CALL(int, nanosleep, nanosleep,
      (const struct timespec *time, struct timespec *left), (time, left), -1)
 CALL(int, pipe2, pipe2, (int fds[2], int flags), (fds, flags), -1)
 CALL(int, poll, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
-CALL(int, prlimit, prlimit64,
-     (pid_t pid, enum __rlimit_resource resource, const struct rlimit64 *limit,
-      struct rlimit64 *old),
-     (pid, resource, limit, old), -1)
 CALL(DIR *, opendir, opendir, (const char *path), (path), NULL)
 CALL(struct dirent64 *, readdir, readdir64, (DIR * folder), (folder), NULL)
 CALL(ssize_t, readlink, readlink, (const char *path, char *to, size_t size),

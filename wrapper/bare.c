@@ -4,7 +4,10 @@
 #include "bare.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+static bool begun;
 
 #if BARE_IS_KNOWN
 static long enter_kernel(long number, long a, long b, long c, long d)
@@ -34,15 +37,24 @@ static long enter_kernel(long number, long a, long b, long c, long d)
 }
 #endif
 
-long bare_call(bool alone, long number, long a, long b, long c, long d)
+void bare_begin(void)
+{
+	begun = true;
+}
+
+long bare_call(long number, long a, long b, long c, long d)
 {
 	long result;
 
 #if BARE_IS_KNOWN
-	if (!alone)
+	if (begun)
 		return enter_kernel(number, a, b, c, d);
 #endif
-	(void)alone;
 	result = syscall(number, a, b, c, d);
 	return result < 0 ? -errno : result;
+}
+
+int bare_limit(int resource, const struct rlimit *new, struct rlimit *old)
+{
+	return (int)syscall(SYS_prlimit64, 0, resource, new, old);
 }

@@ -2,6 +2,7 @@
 #define BARE_H
 
 #include <stdbool.h>
+#include <sys/resource.h>
 
 /*
  * System calls without the C library: for a process that shares the memory of
@@ -15,8 +16,16 @@
 #define BARE_IS_KNOWN false
 #endif
 
-/* Returns what the kernel does: a result, or -errno. If alone, or where it is
- * not known how else, the C library makes the call. */
-long bare_call(bool alone, long number, long a, long b, long c, long d);
+/* From now on calls are made so, where it is known; before that the C library
+ * makes them. */
+void bare_begin(void);
+
+/* Returns what the kernel does: a result, or -errno. */
+long bare_call(long number, long a, long b, long c, long d);
+
+/* prlimit(2) of this process, by its number: the C libraries do not agree on
+ * the type of the resource, and musl's setrlimit brings threads with it. Either
+ * limit may be NULL. Returns 0, or -1 and errno. */
+int bare_limit(int resource, const struct rlimit *new, struct rlimit *old);
 
 #endif

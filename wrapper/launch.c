@@ -235,11 +235,11 @@ static int prepare(struct launch *launch, struct start *start,
 	struct program *program = &start->program;
 	struct spawn *spawn = &start->spawn;
 
-	*spawn = (struct spawn){.path = program->exec,
-				.argv = program->argv,
-				.change_owner = set.as_owner > 0,
-				.uid = program->uid,
-				.gid = program->gid};
+	spawn->path = program->exec;
+	spawn->argv = program->argv;
+	spawn->change_owner = set.as_owner > 0;
+	spawn->uid = program->uid;
+	spawn->gid = program->gid;
 	spawn->envp = env_list(&start->env);
 	launch->name = strdup(program->path);
 	if (!spawn->envp || !launch->name)

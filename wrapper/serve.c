@@ -11,11 +11,11 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "admit.h"
+#include "bare.h"
 #include "child.h"
 #include "conn.h"
 #include "log.h"
@@ -310,13 +310,12 @@ static void raise_files(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &set.files) < 0 ||
+	if (bare_limit(RLIMIT_NOFILE, NULL, &set.files) < 0 ||
 	    set.files.rlim_cur == set.files.rlim_max)
 		return;
 	limit = set.files;
 	limit.rlim_cur = limit.rlim_max;
-	/* musl links what sets it in each thread with setrlimit. */
-	if (prlimit(0, RLIMIT_NOFILE, &limit, NULL) < 0)
+	if (bare_limit(RLIMIT_NOFILE, &limit, NULL) < 0)
 		set.files.rlim_cur = set.files.rlim_max;
 }
 

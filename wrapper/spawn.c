@@ -72,11 +72,10 @@ static int place_count = 1;
 static int above_places; /* the first number that is not kept for them */
 static int null_fd = -1;
 static bool shares_files;
-static bool alone = true; /* we wait: errno is the child's own */
 
 static long call(long number, long a, long b, long c)
 {
-	return bare_call(alone, number, a, b, c, 0);
+	return bare_call(number, a, b, c, 0);
 }
 
 static long address(const void *pointer)
@@ -84,24 +83,18 @@ static long address(const void *pointer)
 	return (long)(intptr_t)pointer;
 }
 
-/* The C libraries do not agree on the type of the resource's number. */
-static int own_limit(int resource, const struct rlimit *new, struct rlimit *old)
-{
-	return (int)syscall(SYS_prlimit64, 0, resource, new, old);
-}
-
 /* A higher one is tried: who may raise it, and how far, the system knows. */
 static bool can_have(const struct limit *limit)
 {
 	struct rlimit own, more;
 
-	if (own_limit(limit->resource, NULL, &own) < 0 ||
+	if (bare_limit(limit->resource, NULL, &own) < 0 ||
 	    limit->value <= own.rlim_max)
 		return true;
 	more = own;
 	more.rlim_max = limit->value;
-	return own_limit(limit->resource, &more, NULL) == 0 &&
-	       own_limit(limit->resource, &own, NULL) == 0;
+	return bare_limit(limit->resource, &more, NULL) == 0 &&
+	       bare_limit(limit->resource, &own, NULL) == 0;
 }
 
 const struct limit *spawn_refused_limit(void)
@@ -189,7 +182,7 @@ static long run(const struct spawn *spawn)
 	/* Nobody else ends it if this wrapper is killed; last, since another
 	 * uid forgets it. */
 	call(SYS_prctl, PR_SET_PDEATHSIG, SIGTERM, 0);
-	bare_call(alone, SYS_rt_sigprocmask, SIG_SETMASK, address(none), 0,
+	bare_call(SYS_rt_sigprocmask, SIG_SETMASK, address(none), 0,
 		  SIGNALS_SIZE);
 	return call(SYS_execve, address(spawn->path), address(spawn->argv),
 		    address(spawn->envp));
@@ -235,7 +228,7 @@ static bool has_many_numbers(void)
 {
 	struct rlimit own;
 
-	return own_limit(RLIMIT_NOFILE, NULL, &own) == 0 &&
+	return bare_limit(RLIMIT_NOFILE, NULL, &own) == 0 &&
 	       own.rlim_max >= FILES_PLENTY;
 }
 
@@ -262,7 +255,7 @@ static void put_files(const struct place *place, const int from[3])
 
 	/* Onto numbers that are in use nothing can be short. */
 	for (i = 0; i < 3; i++)
-		dup3(from[i], place->files[i], O_CLOEXEC);
+		call(SYS_dup3, from[i], place->files[i], O_CLOEXEC);
 }
 
 int spawn_open(void)
@@ -283,7 +276,8 @@ int spawn_open(void)
 		while (place_count <= SPAWN_BESIDE &&
 		       keep_numbers(&places[place_count]) == 0)
 			place_count++;
-	alone = place_count == 1;
+	if (place_count > 1)
+		bare_begin();
 	return 0;
 }
 

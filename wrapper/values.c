@@ -4,8 +4,8 @@
 #include "values.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
+#include "bare.h"
 #include "record.h"
 #include "settings.h"
 #include "text.h"
@@ -64,7 +64,7 @@ static long max_connections(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 ||
+	if (bare_limit(RLIMIT_NOFILE, NULL, &limit) < 0 ||
 	    limit.rlim_cur <= FDS_RESERVED)
 		return 1;
 	if (limit.rlim_cur > 65535)
