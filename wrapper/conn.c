@@ -744,7 +744,7 @@ int conn_open(int fd, bool is_unix)
 	mine->connections++;
 	shared->accepted++;
 	/* It may have come and gone before anybody counts. */
-	shared->used_ms = loop_now();
+	shared->used_ms = (uint64_t)loop_now();
 	return 0;
 }
 

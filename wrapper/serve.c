@@ -262,7 +262,7 @@ static void start_idle(long ms)
  * since, and so may this one, for less than a turn. */
 static void idle_is_over(struct timer *timer)
 {
-	long unused = (long)(loop_now() - shared->used_ms);
+	long unused = (long)(loop_now() - (int64_t)shared->used_ms);
 
 	(void)timer;
 	if (shared_in_use())
@@ -349,7 +349,7 @@ static void mind_idleness(void)
 	if (conn_count() > 0 || child_count() > 0 || mine->drains > 0) {
 		timer_stop(&idle);
 	} else if (!idle.next) {
-		shared->used_ms = loop_now();
+		shared->used_ms = (uint64_t)loop_now();
 		start_idle(set.idle_ms);
 	}
 }

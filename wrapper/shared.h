@@ -34,7 +34,13 @@ enum shared_killed {
 	KILLED_KINDS,
 };
 
+/* Where a machine cannot do that in one step (ARMv5, MIPS of 32 bits), and a
+ * library's locks would be each process's own, workers may miss a count. */
+#if ATOMIC_LLONG_LOCK_FREE == 2
 typedef _Atomic uint64_t shared_count;
+#else
+typedef volatile uint64_t shared_count;
+#endif
 
 struct histogram {
 	shared_count bucket[SHARED_BUCKETS];
@@ -67,8 +73,8 @@ struct shared {
 	shared_count killed[KILLED_KINDS];
 	struct histogram spawn_time;
 	struct histogram request_time;
-	int64_t started_us;	 /* clock_us() */
-	_Atomic int64_t used_ms; /* by any worker, the last time: loop_now() */
+	int64_t started_us;   /* clock_us() */
+	shared_count used_ms; /* by any worker, the last time: loop_now() */
 	int workers;
 	struct shared_worker worker[];
 };
