@@ -60,7 +60,7 @@
 
 /* What a process has of ours while it is under way. */
 struct place {
-	_Alignas(16) char stack[STACK_SIZE];
+	_Alignas(64) char stack[STACK_SIZE];
 	int files[3];	      /* numbers that are kept for its descriptors */
 	atomic_int under_way; /* cleared by the kernel: CLONE_CHILD_CLEARTID */
 	bool taken;
@@ -291,6 +291,16 @@ static void leave(struct spawn *spawn)
 	spawn->place = NULL;
 }
 
+/* Where it grows from. */
+static char *stack_of(struct place *place)
+{
+#ifdef __hppa__
+	return place->stack;
+#else
+	return place->stack + STACK_SIZE;
+#endif
+}
+
 static pid_t start(struct spawn *spawn, struct place *place, int flags)
 {
 	pid_t pid;
@@ -304,9 +314,8 @@ static pid_t start(struct spawn *spawn, struct place *place, int flags)
 	spawn->place = place;
 	spawn->step = SPAWN_FORK;
 	spawn->error = 0;
-	pid = clone(child_main, place->stack + STACK_SIZE,
-		    CLONE_VM | SIGCHLD | flags, spawn, NULL, NULL,
-		    &place->under_way);
+	pid = clone(child_main, stack_of(place), CLONE_VM | SIGCHLD | flags,
+		    spawn, NULL, NULL, &place->under_way);
 	if (pid < 0) {
 		spawn->error = errno;
 		leave(spawn);
