@@ -16,10 +16,11 @@ sub symbol {
 		// die DynaLoader::dl_error();
 }
 
-# A C variable's or a pointer's bytes.
+# A C variable's or a pointer's bytes. A pointer is as long as C's long: Perl's
+# own numbers may be longer.
 sub bytes_at {
 	my ($address, $length) = @_;
-	return unpack "P$length", pack 'J', $address;
+	return unpack "P$length", pack 'L!', $address;
 }
 
 sub number_of {
@@ -69,8 +70,8 @@ sub repeat_changes {
 # As perl itself does it, with -T marked as not to be trusted.
 sub take_environment {
 	my $mark = substr "$0$^X", 0, 0;
-	my $text = bytes_at(number_of('cgi_fcgi_env', 'J'),
-		number_of('cgi_fcgi_env_length', 'J'));
+	my $text = bytes_at(number_of('cgi_fcgi_env', 'L!'),
+		number_of('cgi_fcgi_env_length', 'L!'));
 	%ENV = map { /\A([^=]+)=(.*)\z/s ? ($1, $2 . $mark) : () }
 		split /\0/, $text;
 	return;
