@@ -40,9 +40,23 @@
 #include <unistd.h>
 
 typedef int main_function(int argc, char **argv, char **envp);
-typedef int start_function(main_function *real, int argc, char **argv,
+#if defined(__GLIBC__) && defined(__powerpc__)
+/* What glibc's crt1.o hands over there. */
+struct start {
+	void *small_data;
+	main_function *called;
+	void (*init)(void);
+	void (*fini)(void);
+};
+
+typedef int start_function(int argc, char **argv, char **envp, void *auxiliary,
+			   void (*rtld_fini)(void), const struct start *start,
+			   char **stack_end);
+#else
+typedef int start_function(main_function *called, int argc, char **argv,
 			   void (*init)(void), void (*fini)(void),
 			   void (*rtld_fini)(void), void *stack_end);
+#endif
 
 typedef pid_t fork_function(void);
 
@@ -344,6 +358,18 @@ static int *thread_id(int *cleared)
 #endif
 }
 
+/* What the kernel clears at the thread's end. NULL if it does not tell. */
+static int *find_cleared(void)
+{
+	/* A kernel of 64 bits writes as many, also for a program of 32: with
+	 * the highest byte first its address comes second. */
+	int *cleared[2] = {NULL, NULL};
+
+	if (CALL(prctl, PR_GET_TID_ADDRESS, cleared, 0, 0, 0) < 0)
+		return NULL;
+	return cleared[0] ? cleared[0] : cleared[1];
+}
+
 /* fork(2), but the child is a child of our parent; *ended becomes readable when
  * it has ended. The C library is to know the child's id, and the kernel what it
  * was told to clear at a thread's end. */
@@ -351,21 +377,30 @@ static pid_t clone_sibling(int *ended)
 {
 	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
 		     CLONE_CHILD_CLEARTID | SIGCHLD;
-	int *cleared = NULL;
+	int own;
+	int *cleared;
 	int *id;
 	long pid;
 
+	cleared = find_cleared();
 	errno = ENOSYS;
-	if (CALL(prctl, PR_GET_TID_ADDRESS, &cleared, 0, 0, 0) < 0 || !cleared)
+	if (!cleared)
 		return -1;
 	id = thread_id(cleared);
-	if (*id != (int)syscall(SYS_gettid))
+	own = *id;
+	if (own != (int)syscall(SYS_gettid))
 		return -1;
-#ifdef __x86_64__
-	pid = CALL(clone, flags, NULL, ended, id, NULL);
+		/* The last but one and the last are where the id is written to
+		 * and what a new thread calls its own, which nobody has asked
+		 * for, or the other way round: that depends on the machine. */
+#ifdef __s390__
+	pid = CALL(clone, NULL, flags, ended, id, id);
 #else
-	pid = CALL(clone, flags, NULL, ended, NULL, id);
+	pid = CALL(clone, flags, NULL, ended, id, id);
 #endif
+	/* What the child is returned depends on the machine, too (SPARC). */
+	if (*id != own)
+		pid = 0;
 	if (pid == 0 && id != cleared)
 		CALL(set_tid_address, cleared);
 	return (pid_t)pid;
@@ -716,20 +751,44 @@ static int template_main(int argc, char **argv, char **envp)
 	return real_main(argc, argv, environ);
 }
 
+/* What the program's main is to be. */
+static main_function *replace(main_function *called, char **envp)
+{
+	real_main = called;
+	if (!getenv(TEMPLATE_VARIABLE))
+		return called;
+	keep_given(envp);
+	return template_main;
+}
+
+static start_function *find_start(void)
+{
+	start_function *real;
+	void *symbol = dlsym(RTLD_NEXT, TEMPLATE_BEGIN);
+
+	memcpy(&real, &symbol, sizeof(real));
+	return real;
+}
+
 /* What every dynamically linked program calls first (crt1.o): the wrapper looks
  * for the name in its file. */
+#if defined(__GLIBC__) && defined(__powerpc__)
+int __libc_start_main(int argc, char **argv, char **envp, void *auxiliary,
+		      void (*rtld_fini)(void), const struct start *start,
+		      char **stack_end)
+{
+	struct start ours = *start;
+
+	ours.called = replace(ours.called, envp);
+	return find_start()(argc, argv, envp, auxiliary, rtld_fini, &ours,
+			    stack_end);
+}
+#else
 int __libc_start_main(main_function *called, int argc, char **argv,
 		      void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)
 {
-	start_function *real;
-	void *symbol = dlsym(RTLD_NEXT, "__libc_start_main");
-
-	memcpy(&real, &symbol, sizeof(real));
-	real_main = called;
-	if (getenv(TEMPLATE_VARIABLE)) {
-		keep_given(argv + argc + 1);
-		called = template_main;
-	}
-	return real(called, argc, argv, init, fini, rtld_fini, stack_end);
+	return find_start()(replace(called, argv + argc + 1), argc, argv, init,
+			    fini, rtld_fini, stack_end);
 }
+#endif
