@@ -6,7 +6,7 @@ CC       ?= cc
 # (-z now) one twentieth of each start.
 CFLAGS   ?= -Os -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 WARN      = -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
-            -Wstrict-prototypes -Wmissing-prototypes
+            -Wstrict-prototypes -Wmissing-prototypes -Wno-psabi
 # No unwind tables: nothing here throws. One segment less of padding. What
 # nobody calls, of a static libc above all, is left out.
 SIZE      = -fno-asynchronous-unwind-tables -fno-unwind-tables \

@@ -147,7 +147,8 @@ static void take_pairs(struct trace *trace, const unsigned char *bytes,
 	while ((result = pair_next(&trace->pairs, &bytes, end, &part,
 				   &length)) != PAIR_MORE) {
 		if (result == PAIR_BEGIN) {
-			trace->pair.kept = trace->pair.lost = trace->name = 0;
+			trace->pair.kept = trace->name = 0;
+			trace->pair.lost = 0;
 		} else if (result == PAIR_NAME) {
 			keep(&trace->pair, trace->pair_text, TRACE_VALUE_MAX,
 			     part, length);
@@ -179,8 +180,10 @@ static void take_piece(struct trace *trace, const struct record *record)
 		}
 		take_pairs(trace, record->bytes, record->length);
 	} else {
-		if (record->first)
-			trace->content.kept = trace->content.lost = 0;
+		if (record->first) {
+			trace->content.kept = 0;
+			trace->content.lost = 0;
+		}
 		keep(&trace->content, trace->content_text, TRACE_TEXT_MAX,
 		     record->bytes, record->length);
 		if (!record->last)

@@ -407,7 +407,7 @@ void asked_check_body(const struct running *program, const unsigned char *bytes,
 		      size_t n)
 {
 	const struct asked *one = find(program->serial);
-	size_t at = program->got;
+	size_t at = (size_t)program->got;
 	size_t part;
 
 	if (!one || one->server->broken)

@@ -165,7 +165,7 @@ static void flood(int n)
 static void garbage(int n)
 {
 	static unsigned char bytes[3000];
-	unsigned long seed = 1;
+	uint64_t seed = 1;
 	size_t i;
 
 	under_way();
@@ -179,7 +179,7 @@ static void garbage(int n)
 		/* Half of it begins as a record does. */
 		bytes[0] = (unsigned char)(n & 1 ? FCGI_VERSION_1 : bytes[0]);
 		bytes[1] %= FCGI_UNKNOWN_TYPE + 2;
-		put(fd, bytes, 1 + seed % sizeof(bytes));
+		put(fd, bytes, 1 + (size_t)(seed % sizeof(bytes)));
 		close(fd);
 	}
 }

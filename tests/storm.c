@@ -66,7 +66,7 @@ static struct {
 	long aborted;
 	long died;
 	long cut;
-	unsigned long seed;
+	uint64_t seed;
 } storm;
 
 static void stop(const char *what, const struct request *request)

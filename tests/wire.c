@@ -116,12 +116,12 @@ static void stop(int status, const char *format, ...)
 	exit(status);
 }
 
-static long now_ms(void)
+static int64_t now_ms(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static void print_bytes(FILE *file, const void *bytes, size_t n)
@@ -281,7 +281,7 @@ static short wait_for(short events, long ms)
 static size_t send_for(const unsigned char *bytes, size_t n, long patience_ms)
 {
 	size_t sent = 0;
-	long last = now_ms();
+	int64_t last = now_ms();
 
 	while (sent < n && now_ms() - last < patience_ms) {
 		size_t part = n - sent;
@@ -531,7 +531,7 @@ static bool reached(const struct words *words)
 
 static void wait_item(const struct words *words, const char *item)
 {
-	long end = now_ms() + wire.timeout_ms;
+	int64_t end = now_ms() + wire.timeout_ms;
 
 	while (!reached(words)) {
 		if (wire.eof && strcmp(words->word[0], "await") != 0)
@@ -544,11 +544,11 @@ static void wait_item(const struct words *words, const char *item)
 
 static void quiet(long ms)
 {
-	long end = now_ms() + ms;
+	int64_t end = now_ms() + ms;
 	long before = wire.records;
 
 	while (now_ms() < end && !wire.eof)
-		wait_for(POLLIN, end - now_ms());
+		wait_for(POLLIN, (long)(end - now_ms()));
 	if (wire.records != before || wire.eof)
 		stop(1, "it is not quiet");
 }

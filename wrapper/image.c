@@ -40,7 +40,7 @@ static ssize_t read_loader(int fd, const ElfW(Ehdr) * elf, char name[HEAD_SIZE])
 	int i;
 
 	for (i = 0; i < elf->e_phnum; i++) {
-		off_t at = (off_t)(elf->e_phoff + (unsigned)i * sizeof(part));
+		off_t at = (off_t)elf->e_phoff + i * (off_t)sizeof(part);
 
 		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
 			break;
