@@ -13,8 +13,9 @@ SIZE      = -fno-asynchronous-unwind-tables -fno-unwind-tables \
             -ffunction-sections -fdata-sections
 SEGMENTS  = -Wl,-z,noseparate-code
 LDSIZE    = $(SEGMENTS) -Wl,--gc-sections
-CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' \
-            -Icommon
+# Where a long has 32 bits: files of any size, and times after 2038.
+CPPFLAGS += -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 \
+            -DVERSION='"$(VERSION)"' -Icommon
 PREFIX   ?= /usr/local
 B        ?= build
 BIN      ?= cgi-fcgi

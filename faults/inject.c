@@ -57,9 +57,37 @@ static struct {
 	struct epoll_event event;
 } watched[FDS_MAX];
 
+/* Where a long has 32 bits glibc has functions by names of their own for who
+ * has times of 64. */
+static const char *name_of(const char *name)
+{
+	static const char *const others[][2] = {
+		{"fcntl64", "__fcntl_time64"},
+		{"fstat64", "__fstat64_time64"},
+		{"fstatat64", "__fstatat64_time64"},
+		{"getsockopt", "__getsockopt64"},
+		{"ioctl", "__ioctl_time64"},
+		{"lstat64", "__lstat64_time64"},
+		{"nanosleep", "__nanosleep64"},
+		{"prctl", "__prctl_time64"},
+		{"recvmsg", "__recvmsg64"},
+		{"sendmsg", "__sendmsg64"},
+		{"setsockopt", "__setsockopt64"},
+		{"sigtimedwait", "__sigtimedwait64"},
+		{"stat64", "__stat64_time64"},
+	};
+	size_t i;
+
+	if (sizeof(time_t) > sizeof(long))
+		for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+			if (strcmp(name, others[i][0]) == 0)
+				return others[i][1];
+	return name;
+}
+
 static void find(void *function, const char *name)
 {
-	void *address = dlsym(RTLD_NEXT, name);
+	void *address = dlsym(RTLD_NEXT, name_of(name));
 
 	memcpy(function, &address, sizeof(address));
 }
