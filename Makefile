@@ -22,7 +22,9 @@ BIN      ?= cgi-fcgi
 
 # Beside the command, or as installed in ../lib/cgi-fcgi.
 TEMPLATE     = $(dir $(BIN))preload/template.so
-TEMPLATE_CC ?= cc
+# For the machine that the command is for, but not for its C library if that is
+# musl beside another.
+TEMPLATE_CC ?= $(if $(filter musl-gcc,$(CC)),cc,$(CC))
 COMPLETION   = $(PREFIX)/share/bash-completion/completions/cgi-fcgi
 # Debian's own packages have vendor-completions there.
 ZSH         ?= $(PREFIX)/share/zsh/site-functions

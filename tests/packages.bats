@@ -32,6 +32,18 @@ version() {
 	[[ $("cgi-fcgi-$(version)/cgi-fcgi" -version) == *"$(version)"* ]]
 }
 
+@test "Debian's package is built for another machine: the command, and template.so, are of that one" {
+	[ "$(dpkg --print-architecture)" = amd64 ] || return 0
+	sources
+	cd src || return
+	DEB_BUILD_OPTIONS=nocheck run -0 dpkg-architecture -a i386 -f \
+		-c debian/rules install
+	for file in bin/cgi-fcgi lib/cgi-fcgi/template.so; do
+		run -0 readelf -h "debian/cgi-fcgi/usr/$file"
+		[[ $output == *'Intel 80386'* ]]
+	done
+}
+
 @test "dpkg-buildpackage makes a package without a lintian error, that has all" {
 	local file
 	sources
