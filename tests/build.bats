@@ -17,10 +17,11 @@ build() {
 @test "gcc builds all without a warning, stripped under 116 KiB, with libc alone" {
 	build gcc CC=gcc CFLAGS='-Os -Werror'
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	[ "$(stat -c %s small)" -lt 118784 ]
+	# Of machines of this kind: instructions of others are larger.
+	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt 118784 ]
 	run -0 ldd "$BIN"
 	[ "$(printf '%s\n' "${lines[@]}" |
-		grep -cvE 'linux-vdso|libc\.so|ld-linux|linux-gate')" -eq 0 ]
+		grep -cvE 'linux-vdso|libc\.so|/ld[^/]*\.so|linux-gate')" -eq 0 ]
 }
 
 @test "as it is built by default the C library checks buffers, no stack is executable, its tables are read-only, and it lies anywhere" {
@@ -44,7 +45,7 @@ build() {
 @test "musl-gcc builds all without a warning, static, stripped under 164 KiB, and it runs" {
 	build musl CC=musl-gcc CFLAGS='-Os -fno-pie -Werror' LDFLAGS=-static
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	[ "$(stat -c %s small)" -lt 167936 ]
+	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt 167936 ]
 	run ldd "$BIN"
 	[[ $output == *'not a dynamic'* || $output == *'statically linked'* ]]
 	CGI_FCGI=$BIN
