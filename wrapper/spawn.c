@@ -35,6 +35,7 @@
 
 #define STACK_SIZE   16384	/* for become() */
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
+#define LAST_FD	     -1L	/* the highest that there could be */
 #define FILES_PLENTY 256	/* with fewer each is wanted for a connection */
 
 #ifndef CLOSE_RANGE_UNSHARE
@@ -148,9 +149,9 @@ static long set_limits(void)
 	return result;
 }
 
-static long leave_files(unsigned first)
+static long leave_files(long first)
 {
-	return call(SYS_close_range, first, ~0u, CLOSE_RANGE_UNSHARE);
+	return call(SYS_close_range, first, LAST_FD, CLOSE_RANGE_UNSHARE);
 }
 
 static long set_files(const struct spawn *spawn)
@@ -160,12 +161,12 @@ static long set_files(const struct spawn *spawn)
 	int i;
 
 	if (shares_files)
-		result = leave_files((unsigned)above_places);
+		result = leave_files(above_places);
 	for (i = 0; i < 3 && result >= 0; i++)
 		result = call(SYS_dup3, files[i], i, 0);
 	/* Those of others that are under way. */
 	if (shares_files && result >= 0)
-		result = call(SYS_close_range, 3, ~0u, 0);
+		result = call(SYS_close_range, 3, LAST_FD, 0);
 	return result;
 }
 
@@ -267,7 +268,7 @@ int spawn_open(void)
 	 * not, something stands between us and the kernel (valgrind, an old
 	 * sandbox) that may not know what we ask of clone either. */
 	shares_files = syscall(SYS_clone3, NULL, (size_t)0) < 0 &&
-		       errno == EINVAL && leave_files(~0u) == 0;
+		       errno == EINVAL && leave_files(LAST_FD) == 0;
 	if (!shares_files)
 		return 0;
 	if (keep_numbers(&places[0]) < 0)
