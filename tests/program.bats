@@ -446,3 +446,17 @@ holds() {
 	}
 	wait_for no_programs
 }
+
+@test "a start that lasts wakes the wrapper ever less often" {
+	wrapper
+	cp "$CGI/hello" late
+	holds "$PWD/late"
+	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/late" \
+		'end 1' 'tell 1'
+	start strace strace -qq -e trace=epoll_wait,epoll_pwait -o trace \
+		-p "$WRAPPER"
+	wait_for grep -Eq ', [5-9][0-9]{2}(, NULL, 8)?\)' trace
+	touch go
+	wait_for gone "$(cat asker.pid)"
+	grep -q "1 END 0 0" asker.log
+}

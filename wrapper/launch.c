@@ -25,6 +25,7 @@
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define SETTLE_MS    1 /* most have been executed by then */
+#define SETTLE_MAX   1000
 
 extern char **environ;
 
@@ -321,10 +322,19 @@ void launch_settle(void)
 		timer_stop(&settle_timer);
 }
 
+/* What holds one up may do so for long: it is looked at ever less often. */
 static void settle_is_due(struct timer *timer)
 {
+	if (settle_timers.ms < SETTLE_MAX)
+		settle_timers.ms *= 2;
 	timer_start(&settle_timers, timer);
 	launch_settle();
+}
+
+static void settle_soon(void)
+{
+	settle_timers.ms = SETTLE_MS;
+	timer_start(&settle_timers, &settle_timer);
 }
 
 void launch_follow(void (*failed)(void *owner, int status, const char *why))
@@ -360,9 +370,9 @@ int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 	else if (!launch->status)
 		result = launch_program(launch, start, has_body);
 	start->taken = spawn_is_under_way(&start->spawn);
-	if (!start->taken)
+	if (start->taken)
+		settle_soon();
+	else
 		release(start);
-	else if (!settle_timer.next)
-		timer_start(&settle_timers, &settle_timer);
 	return result;
 }
