@@ -23,7 +23,7 @@
 	X(calloc, ENOMEM)                                                      \
 	X(chdir, EACCES, ENOENT, ENOMEM)                                       \
 	X(chroot, EPERM, ENOMEM)                                               \
-	X(clone, EAGAIN, ENOMEM)                                               \
+	X(clone, EAGAIN, EINVAL, ENOMEM)                                       \
 	X(close, EINTR, EIO)                                                   \
 	X(close_range, SHORTAGE)                                               \
 	X(connect, EINTR, EAGAIN, EACCES, ECONNREFUSED, ENOENT, ENOBUFS,       \

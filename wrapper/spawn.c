@@ -351,7 +351,12 @@ pid_t spawn_begin(struct spawn *spawn)
 	/* It does so itself, but may be told to end before that. */
 	if (pid > 0)
 		setpgid(pid, pid);
-	return pid;
+	if (pid >= 0 || spawn->error != EINVAL)
+		return pid;
+	/* A sandbox, or a C library (musl's since 1.2.5), that knows no such
+	 * process: never again. */
+	place_count = 1;
+	return spawn_start(spawn);
 }
 
 bool spawn_is_under_way(const struct spawn *spawn)
