@@ -37,6 +37,17 @@ refused() {
 	[[ $output == *'STDERR seen'* ]]
 }
 
+@test "before an owner's program begins its owner cannot make the wrapper's memory a core dump" {
+	wrapper -as-owner 1000
+	start strace strace -qq -f -o trace -p "$WRAPPER" \
+		-e trace=setresuid,setresuid32,prctl,execve
+	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
+	run -0 who
+	stop strace
+	run -0 awk '/setresuid/ { u = NR } /DUMPABLE, SUID_DUMP_DIS/ { d = NR }
+		/execve.*who/ { e = NR } END { exit !(u && u < d && d < e) }' trace
+}
+
 @test "-as-owner refuses an owner below MINUID, and root in any case" {
 	wrapper -as-owner 61235
 	refused 'below -as-owner'

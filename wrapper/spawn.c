@@ -189,6 +189,17 @@ static long run(const struct spawn *spawn)
 		    address(spawn->envp));
 }
 
+static long change_owner(const struct spawn *spawn)
+{
+	long result = become_user(spawn->uid, spawn->gid);
+
+	/* Its owner may now make it dump core, which up to Linux 5.15 ends all
+	 * that share its memory, where fs.suid_dumpable lets it. */
+	if (result == 0)
+		call(SYS_prctl, PR_SET_DUMPABLE, 0, 0);
+	return result;
+}
+
 static long take_step(const struct spawn *spawn)
 {
 	switch (spawn->step) {
@@ -203,8 +214,7 @@ static long take_step(const struct spawn *spawn)
 	case SPAWN_LIMIT:
 		return set_limits();
 	case SPAWN_OWNER:
-		return spawn->change_owner ? become_user(spawn->uid, spawn->gid)
-					   : 0;
+		return spawn->change_owner ? change_owner(spawn) : 0;
 	case SPAWN_EXEC:
 		break;
 	}
