@@ -476,3 +476,29 @@ holds() {
 	get "$CGI/hello"
 	get "$CGI/hello"
 }
+
+@test "where the system does not tell that a program has begun, as gVisor, its end does" {
+	cat >deaf.c <<-'END'
+		#include <dlfcn.h>
+		#include <sched.h>
+		int clone(int (*f)(void *), void *stack, int flags, void *arg, ...)
+		{
+			int (*real)(int (*)(void *), void *, int, void *, ...) =
+				dlsym(RTLD_NEXT, "clone");
+			return real(f, stack, flags & ~CLONE_CHILD_CLEARTID, arg);
+		}
+	END
+	"${CC:-cc}" -D_GNU_SOURCE -shared -fPIC -o deaf.so deaf.c
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+	LD_PRELOAD=$PWD/deaf.so wrapper
+	pipes() {
+		find "/proc/$WRAPPER/fd" -lname 'pipe:*' | wc -l
+	}
+	before=$(pipes)
+	all_over() { [ "$(pipes)" -eq "$before" ]; }
+	for i in 1 2 3; do
+		run -0 get "$CGI/hello"
+		[[ $output == *'END 0 0'* ]]
+	done
+	wait_for all_over
+}

@@ -113,6 +113,21 @@ void *child_owner(pid_t pid)
 	return child ? child->owner : NULL;
 }
 
+/* The one of that pid that is not reaped. */
+static struct child *find(pid_t pid)
+{
+	struct child *child = *bucket(pid);
+
+	while (child && (child->pid != pid || child->reaped))
+		child = child->next;
+	return child;
+}
+
+bool child_is_reaped(pid_t pid)
+{
+	return !find(pid);
+}
+
 void child_forget(struct child *child)
 {
 	child->owner = NULL;
@@ -173,10 +188,8 @@ void child_reap(void)
 
 	while ((count > 0 || stranger_ended) &&
 	       (pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		struct child *child = *bucket(pid);
+		struct child *child = find(pid);
 
-		while (child && (child->pid != pid || child->reaped))
-			child = child->next;
 		if (child)
 			reap_one(child, status);
 		else if (stranger_ended)

@@ -310,7 +310,8 @@ void launch_settle(void)
 	for (start = starts; start < starts + SPAWN_BESIDE + 1; start++) {
 		if (!start->taken)
 			continue;
-		if (!spawn_is_over(&start->spawn)) {
+		if (!spawn_is_over(&start->spawn,
+				   child_is_reaped(start->pid))) {
 			under_way = true;
 			continue;
 		}

@@ -374,10 +374,13 @@ bool spawn_is_under_way(const struct spawn *spawn)
 	return spawn->place != NULL;
 }
 
-bool spawn_is_over(struct spawn *spawn)
+bool spawn_is_over(struct spawn *spawn, bool reaped)
 {
-	if (spawn->place->under_way)
+	if (spawn->place->under_way && !reaped)
 		return false;
+	/* gVisor does not clear it at the exec, nor afterwards. */
+	if (spawn->place->under_way)
+		place_count = 1;
 	leave(spawn);
 	return true;
 }

@@ -74,7 +74,8 @@ pid_t spawn_begin(struct spawn *spawn);
 bool spawn_is_under_way(const struct spawn *spawn);
 
 /* Whether the process of one that is under way has become the program, or has
- * failed to; from then on it is not under way. */
-bool spawn_is_over(struct spawn *spawn);
+ * failed to; from then on it is not under way. Reaped: the process has been;
+ * where the system does not tell before, all are waited for from then on. */
+bool spawn_is_over(struct spawn *spawn, bool reaped);
 
 #endif
