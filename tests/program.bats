@@ -461,44 +461,48 @@ holds() {
 	grep -q "1 END 0 0" asker.log
 }
 
-@test "where a process beside the wrapper is unknown, as in some sandboxes, programs are waited for" {
+# filtered CALL INSTRUCTIONS: a wrapper, and what of that call (of clone or
+# set_tid_address) four instructions of seccomp(2) say.
+filtered() {
 	start wrapper perl -e '
-		($prctl, $clone) = `uname -m` =~ /x86/ ? (157, 56) : (167, 220);
-		# EINVAL for clone with CLONE_VM and without CLONE_VFORK.
-		$code = pack "(SCCL)*", 0x20, 0, 0, 0, 0x15, 0, 4, $clone,
-			0x20, 0, 0, 16, 0x45, 0, 2, 0x100, 0x45, 1, 0, 0x4000,
-			6, 0, 0, 0x50016, 6, 0, 0, 0x7fff0000;
-		syscall($prctl, 38, 1, 0, 0, 0) == 0 and
-		syscall($prctl, 22, 2, pack("Sx![P]P", 7, $code)) == 0 or
+		my ($name, $rest, @command) = @ARGV;
+		my $here = `uname -m` =~ /x86/ ? 0 : 1;
+		my %call = (clone => [56, 220], set_tid_address => [218, 96]);
+		my $code = pack "(SCCL)*", 0x20, 0, 0, 0,
+			0x15, 0, 4, $call{$name}[$here], eval $rest,
+			6, 0, 0, 0x7fff0000;
+		my $prctl = $here ? 167 : 157;
+		syscall($prctl, 38, 1, 0, 0, 0) == 0 or die "$!";
+		syscall($prctl, 22, 2, pack "Sx![P]P", 7, $code) == 0 or
 			die "$!";
-		exec @ARGV' "$CGI_FCGI" -listen "$SOCK"
+		exec @command' "$1" "$2" "$CGI_FCGI" -listen "$SOCK"
 	wait_for listens "$SOCK"
-	get "$CGI/hello"
-	get "$CGI/hello"
+	WRAPPER=$(cat wrapper.pid)
+}
+
+@test "where a process beside the wrapper is unknown, as in some sandboxes, programs are waited for" {
+	# CLONE_VM without CLONE_VFORK: EINVAL.
+	filtered clone '(0x20, 0, 0, 16, 0x45, 0, 2, 0x100, 0x45, 1, 0, 0x4000,
+		6, 0, 0, 0x50016)'
+	local i
+	for i in 1 2 3; do
+		run -0 get "$CGI/hello"
+		[[ $output == *hello* ]]
+	done
 }
 
 @test "where the system does not tell that a program has begun, as gVisor, its end does" {
-	cat >deaf.c <<-'END'
-		#include <dlfcn.h>
-		#include <sched.h>
-		int clone(int (*f)(void *), void *stack, int flags, void *arg, ...)
-		{
-			int (*real)(int (*)(void *), void *, int, void *, ...) =
-				dlsym(RTLD_NEXT, "clone");
-			return real(f, stack, flags & ~CLONE_CHILD_CLEARTID, arg);
-		}
-	END
-	"${CC:-cc}" -D_GNU_SOURCE -shared -fPIC -o deaf.so deaf.c
-	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
-	LD_PRELOAD=$PWD/deaf.so wrapper
+	# It succeeds, and nothing is done.
+	filtered set_tid_address '(6, 0, 0, 0x50000) x 4'
 	pipes() {
 		find "/proc/$WRAPPER/fd" -lname 'pipe:*' | wc -l
 	}
 	before=$(pipes)
 	all_over() { [ "$(pipes)" -eq "$before" ]; }
+	local i
 	for i in 1 2 3; do
 		run -0 get "$CGI/hello"
-		[[ $output == *'END 0 0'* ]]
+		[[ $output == *hello* ]]
 	done
 	wait_for all_over
 }

@@ -63,9 +63,13 @@
 struct place {
 	_Alignas(64) char stack[STACK_SIZE];
 	int files[3];	      /* numbers that are kept for its descriptors */
-	atomic_int under_way; /* cleared by the kernel: CLONE_CHILD_CLEARTID */
+	atomic_int under_way; /* not 0; the kernel clears it at the exec */
 	bool taken;
 };
+
+/* Of under_way: from when the kernel has been asked. (musl's clone, since
+ * 1.2.5, does not let CLONE_CHILD_CLEARTID through.) */
+#define TO_BE_TOLD 2
 
 /* The first is for those that are waited for. */
 static struct place places[1 + SPAWN_BESIDE];
@@ -200,11 +204,18 @@ static long change_owner(const struct spawn *spawn)
 	return result;
 }
 
+static long begin(struct place *place)
+{
+	if (call(SYS_set_tid_address, address(&place->under_way), 0, 0) >= 0)
+		place->under_way = TO_BE_TOLD;
+	return call(SYS_setpgid, 0, 0, 0);
+}
+
 static long take_step(const struct spawn *spawn)
 {
 	switch (spawn->step) {
 	case SPAWN_FORK:
-		return call(SYS_setpgid, 0, 0, 0);
+		return begin(spawn->place);
 	case SPAWN_FOLDER:
 		return spawn->folder < 0
 			       ? 0
@@ -326,7 +337,7 @@ static pid_t start(struct spawn *spawn, struct place *place, int flags)
 	spawn->step = SPAWN_FORK;
 	spawn->error = 0;
 	pid = clone(child_main, stack_of(place), CLONE_VM | SIGCHLD | flags,
-		    spawn, NULL, NULL, &place->under_way);
+		    spawn);
 	if (pid < 0) {
 		spawn->error = errno;
 		leave(spawn);
@@ -357,14 +368,13 @@ pid_t spawn_begin(struct spawn *spawn)
 		i++;
 	if (i >= place_count)
 		return spawn_start(spawn);
-	pid = start(spawn, &places[i], CLONE_CHILD_CLEARTID);
+	pid = start(spawn, &places[i], 0);
 	/* It does so itself, but may be told to end before that. */
 	if (pid > 0)
 		setpgid(pid, pid);
 	if (pid >= 0 || spawn->error != EINVAL)
 		return pid;
-	/* A sandbox, or a C library (musl's since 1.2.5), that knows no such
-	 * process: never again. */
+	/* A sandbox that knows no such process: never again. */
 	place_count = 1;
 	return spawn_start(spawn);
 }
@@ -379,7 +389,7 @@ bool spawn_is_over(struct spawn *spawn, bool reaped)
 	if (spawn->place->under_way && !reaped)
 		return false;
 	/* gVisor does not clear it at the exec, nor afterwards. */
-	if (spawn->place->under_way)
+	if (spawn->place->under_way == TO_BE_TOLD)
 		place_count = 1;
 	leave(spawn);
 	return true;
