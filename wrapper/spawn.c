@@ -62,7 +62,7 @@
 /* What a process has of ours while it is under way. */
 struct place {
 	_Alignas(64) char stack[STACK_SIZE];
-	int files[3];	      /* numbers that are kept for its descriptors */
+	int files[3]; /* numbers that are kept for its descriptors; rising */
 	atomic_int under_way; /* not 0; the kernel clears it at the exec */
 	bool taken;
 };
@@ -74,7 +74,6 @@ struct place {
 /* The first is for those that are waited for. */
 static struct place places[1 + SPAWN_BESIDE];
 static int place_count = 1;
-static int above_places; /* the first number that is not kept for them */
 static int null_fd = -1;
 static bool shares_files;
 
@@ -165,7 +164,7 @@ static long set_files(const struct spawn *spawn)
 	int i;
 
 	if (shares_files)
-		result = leave_files(above_places);
+		result = leave_files(files[2] + 1);
 	for (i = 0; i < 3 && result >= 0; i++)
 		result = call(SYS_dup3, files[i], i, 0);
 	/* Those of others that are under way. */
@@ -265,8 +264,6 @@ static int keep_numbers(struct place *place)
 		if (fd < 0)
 			return -1;
 		place->files[i] = fd;
-		if (fd >= above_places)
-			above_places = fd + 1;
 	}
 	return 0;
 }
