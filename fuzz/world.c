@@ -65,7 +65,8 @@ int __wrap_epoll_wait(int fd, struct epoll_event *events, int count, int ms);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
 int __wrap_kill(pid_t pid, int number);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
-pid_t __wrap_spawn_start(struct spawn *spawn);
+pid_t __wrap_spawn_begin(struct spawn *spawn);
+bool __wrap_spawn_is_over(struct spawn *spawn, bool reaped);
 
 static bool interrupts(void)
 {
@@ -322,29 +323,54 @@ static void read_environment(struct running *program, char *const *envp)
 			program->no_body = true;
 }
 
-pid_t __wrap_spawn_start(struct spawn *spawn)
+static void take_files(struct running *program, const struct spawn *spawn)
 {
-	struct running *program = &programs[program_count];
 	int i;
 
-	spawn->step = SPAWN_FORK;
-	spawn->error = EAGAIN;
-	if (world_spawn_error) {
-		spawn->step = (enum spawn_step)world_spawn_step;
-		spawn->error = world_spawn_error;
-		world_spawn_error = 0;
-		return -1;
-	}
-	if (program_count == PROGRAMS_MAX)
-		return -1;
-	memset(program, 0, sizeof(*program));
-	program->pid = 100000 + program_count++;
-	program->said = &said[program_count - 1];
-	read_environment(program, spawn->envp);
 	for (i = 0; i < 3; i++) {
 		CHECK(spawn->files[i] > 2);
 		program->fds[i] = fcntl(spawn->files[i], F_DUPFD_CLOEXEC, 3);
 		fcntl(program->fds[i], F_SETFL, O_NONBLOCK);
 	}
+}
+
+/* What fails does so when it is under way, but for the fork. */
+pid_t __wrap_spawn_begin(struct spawn *spawn)
+{
+	struct running *program = &programs[program_count];
+
+	spawn->step = (enum spawn_step)world_spawn_step;
+	spawn->error = world_spawn_error;
+	world_spawn_error = 0;
+	if (program_count == PROGRAMS_MAX ||
+	    (spawn->error && spawn->step == SPAWN_FORK)) {
+		spawn->step = SPAWN_FORK;
+		spawn->error = EAGAIN;
+		return -1;
+	}
+	memset(program, 0, sizeof(*program));
+	program->pid = 100000 + program_count++;
+	program->said = &said[program_count - 1];
+	program->fds[0] = program->fds[1] = program->fds[2] = -1;
+	read_environment(program, spawn->envp);
+	spawn->place = (struct place *)(void *)program;
+	if (spawn->error) {
+		program->dead = true;
+		program->status = 127 << 8;
+	} else {
+		take_files(program, spawn);
+	}
 	return program->pid;
+}
+
+/* At the second look, or at its end. */
+bool __wrap_spawn_is_over(struct spawn *spawn, bool reaped)
+{
+	static unsigned looks;
+
+	CHECK(spawn->place);
+	if (!reaped && ++looks % 2)
+		return false;
+	spawn->place = NULL;
+	return true;
 }

@@ -155,13 +155,14 @@ static const char *same_name(char **list, const char *variable)
 
 static void note_change(const char *variable, bool removed, bool had)
 {
+	struct change *change = &changes_made[changes_count++];
 	size_t length = strcspn(variable, "=");
-	char *name = strndup(variable, length);
 
-	if (!name)
+	change->name = strndup(variable, length);
+	if (!change->name)
 		give_up("environment");
-	changes_made[changes_count++] = (struct change){
-		name, removed ? NULL : variable + length + 1, had};
+	change->value = removed ? NULL : variable + length + 1;
+	change->had = had;
 }
 
 static void note_changes(void)

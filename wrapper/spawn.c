@@ -35,7 +35,7 @@
 
 #define STACK_SIZE   16384	/* for become() */
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
-#define LAST_FD	     -1L	/* the highest that there could be */
+#define LAST_FD	     (-1L)	/* the highest that there could be */
 #define FILES_PLENTY 256	/* with fewer each is wanted for a connection */
 
 #ifndef CLOSE_RANGE_UNSHARE
