@@ -119,7 +119,6 @@ static struct change {
 	bool had;	   /* there was one before */
 } * changes_made;
 static size_t changes_count;
-static char **given; /* the environment before */
 
 static size_t length_of(char **list)
 {
@@ -130,15 +129,30 @@ static size_t length_of(char **list)
 	return count;
 }
 
-/* They may change the list in place. */
-static void keep_given(char **list)
+/* What the kernel gave: libraries' constructors, which glibc runs before
+ * anything of ours is called, may have changed the list in place. NULL without
+ * /proc: then nothing is known of changes. */
+static char **read_given(void)
 {
-	size_t size = (length_of(list) + 1) * sizeof(*list);
+	FILE *file = fopen("/proc/self/environ", "re");
+	char **given = NULL;
+	char *variable = NULL;
+	size_t room = 0;
+	size_t count = 0;
 
-	given = malloc(size);
-	if (!given)
-		give_up("environment");
-	memcpy(given, list, size);
+	if (!file)
+		return NULL;
+	while (getdelim(&variable, &room, '\0', file) > 0) {
+		given = realloc(given, (count + 2) * sizeof(*given));
+		if (!given)
+			give_up("environment");
+		given[count++] = variable;
+		given[count] = NULL;
+		variable = NULL;
+	}
+	free(variable);
+	fclose(file);
+	return given;
 }
 
 /* The variable of a list that has the name of this one, or NULL. */
@@ -167,9 +181,12 @@ static void note_change(const char *variable, bool removed, bool had)
 
 static void note_changes(void)
 {
+	char **given = read_given();
 	size_t most = length_of(given) + length_of(environ);
 	char **at;
 
+	if (!given)
+		return;
 	changes_made = calloc(most + 1, sizeof(*changes_made));
 	if (!changes_made)
 		give_up("environment");
@@ -733,7 +750,8 @@ static int template_main(int argc, char **argv, char **envp)
 	const char *mode = getenv(TEMPLATE_VARIABLE);
 
 	later = mode && strcmp(mode, TEMPLATE_LATER) == 0;
-	note_changes();
+	if (!later)
+		note_changes();
 	/* What it starts itself is nothing of ours. */
 	unsetenv("LD_PRELOAD");
 	unsetenv("LD_BIND_NOW");
@@ -753,13 +771,10 @@ static int template_main(int argc, char **argv, char **envp)
 }
 
 /* What the program's main is to be. */
-static main_function *replace(main_function *called, char **envp)
+static main_function *replace(main_function *called)
 {
 	real_main = called;
-	if (!getenv(TEMPLATE_VARIABLE))
-		return called;
-	keep_given(envp);
-	return template_main;
+	return getenv(TEMPLATE_VARIABLE) ? template_main : called;
 }
 
 static start_function *find_start(void)
@@ -780,7 +795,7 @@ int __libc_start_main(int argc, char **argv, char **envp, void *auxiliary,
 {
 	struct start ours = *start;
 
-	ours.called = replace(ours.called, envp);
+	ours.called = replace(ours.called);
 	return find_start()(argc, argv, envp, auxiliary, rtld_fini, &ours,
 			    stack_end);
 }
@@ -789,7 +804,7 @@ int __libc_start_main(main_function *called, int argc, char **argv,
 		      void (*init)(void), void (*fini)(void),
 		      void (*rtld_fini)(void), void *stack_end)
 {
-	return find_start()(replace(called, argv + argc + 1), argc, argv, init,
-			    fini, rtld_fini, stack_end);
+	return find_start()(replace(called), argc, argv, init, fini, rtld_fini,
+			    stack_end);
 }
 #endif

@@ -1146,17 +1146,20 @@ c_program() {
 }
 
 @test "what is done to variables while a program is loaded is done to each request's, and what they bring counts" {
-	c_program it <<-'END'
+	cat >load.c <<-'END'
+		#include <stdlib.h>
+		__attribute__((constructor)) static void load(void)
+		{
+			setenv("HAD", "changed", 1);
+			unsetenv("GONE");
+			setenv("NEW", "new", 1);
+			setenv("PUT", "default", 0);
+		}
+	END
+	cat >show.c <<-'END'
 		#include <stdio.h>
 		#include <stdlib.h>
 		#define SHOW(name) (getenv(name) ? getenv(name) : "none")
-		__attribute__((constructor)) static void load(void)
-		{
-			setenv("NEW", "new", 1);
-			setenv("PUT", "default", 0);
-			setenv("HAD", "changed", 1);
-			unsetenv("GONE");
-		}
 		int main(void)
 		{
 			printf("A: b\n\n%s %s %s %s\n", SHOW("NEW"),
@@ -1164,6 +1167,10 @@ c_program() {
 			return 0;
 		}
 	END
+	cc -o it show.c load.c
+	# A library's come before the program's, in the list as it was given.
+	cc -shared -fPIC -o libload.so load.c
+	cc -o linked show.c -Wl,--no-as-needed,-rpath,"$PWD" ./libload.so
 	program it.pl <<-'END'
 		#!/usr/bin/perl -T
 		BEGIN {
@@ -1206,7 +1213,7 @@ c_program() {
 		bare_wrapper "$@" -env HAD=given -env GONE=given \
 			-env PATH=/usr/bin:/bin
 	}
-	for file in it it.pl it.py it.rb; do
+	for file in it linked it.pl it.py it.rb; do
 		as_without "$PWD/$file"
 		[[ $output == *'new default changed none\n'* ]]
 		as_without "$PWD/$file" PUT=brought
