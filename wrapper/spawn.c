@@ -33,7 +33,7 @@
 #include "bare.h"
 #include "settings.h"
 
-#define STACK_SIZE   16384	/* for become() */
+#define STACK_SIZE   16384	/* for child_main() */
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
 #define LAST_FD	     (-1L)	/* the highest that there could be */
 #define FILES_PLENTY 256	/* with fewer each is wanted for a connection */

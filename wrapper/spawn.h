@@ -42,8 +42,8 @@ struct spawn {
 };
 
 /* Becomes that user, with no supplementary groups, by bare system calls: the C
- * library's own would tell other threads, of which we have none and a process
- * after vfork must not think. Returns 0, or -1 and errno. */
+ * library's own would tell other threads, of which we have none. Returns 0, or
+ * -1 and errno. */
 int spawn_become(uid_t uid, gid_t gid);
 
 /* The first limit of the settings that this process cannot give a program, and
