@@ -275,8 +275,8 @@ static void add_totals(struct page *page)
 		   shared->failed, FAILED_KINDS);
 	add_causes(page, "killed", "Programs ended by the wrapper", killed,
 		   shared->killed, KILLED_KINDS);
-	add_histogram(page, "spawn_seconds", "Time to have one started",
-		      &shared->spawn_time);
+	add_histogram(page, "spawn_seconds",
+		      "Time that starts take the wrapper", &shared->spawn_time);
 	add_histogram(page, "request_seconds", "Time of a request",
 		      &shared->request_time);
 }
