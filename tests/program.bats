@@ -424,6 +424,15 @@ holds() {
 	wait_for [ -e held ]
 }
 
+# The processes that shall be programs, but are still the wrapper's.
+beginning() {
+	local pid
+	for pid in $(children_of "$WRAPPER"); do
+		is_template "$pid" || [ ! "/proc/$pid/exe" -ef "$CGI_FCGI" ] ||
+			echo "$pid"
+	done
+}
+
 @test "a program whose file the system does not give yet holds nobody else up" {
 	wrapper
 	cp "$CGI/hello" late
@@ -433,6 +442,26 @@ holds() {
 	[[ $output == *'1 STDOUT Content-Type'*'2 STDOUT Content-Type'* ]]
 }
 
+@test "a program that has not begun yet holds none of the pipes of others" {
+	# Beside valgrind each is waited for.
+	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
+	wrapper
+	cp "$CGI/hello" late
+	holds "$PWD/late"
+	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/late" \
+		"get 2 $PWD/late" 'end 1' 'end 2' 'tell 1 2'
+	three_each() {
+		local pid
+		[ "$(for pid in $(beginning); do
+			ls "/proc/$pid/fd"
+		done | sort | uniq -c | xargs)" = '2 0 2 1 2 2' ]
+	}
+	wait_for three_each
+	touch go
+	ended asker
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "a request that is aborted before its program could begin leaves nothing" {
 	wrapper -grace 0.5
 	cp "$CGI/hello" late
@@ -440,11 +469,11 @@ holds() {
 	run -0 wire "get 1 $PWD/late" "get 2 $CGI/hello" 'end 2' 'abort 1' \
 		'end 1' 'tell 1'
 	[[ $output == *'1 END 143 0'* ]]
-	touch go
-	no_programs() {
-		[ -z "$(programs_of "$WRAPPER")" ]
+	nothing_left() {
+		[ -z "$(beginning)$(programs_of "$WRAPPER")" ]
 	}
-	wait_for no_programs
+	wait_for nothing_left
+	touch go
 }
 
 @test "a start that lasts wakes the wrapper ever less often" {
