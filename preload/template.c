@@ -458,8 +458,8 @@ static int announce(pid_t pid, int changes)
 }
 
 /* --- The child. Each page that it writes costs a page fault, and so does each
- * 64 KiB of a library that it enters: it asks for no memory, writes to no
- * variable and calls few functions. */
+ * 64 KiB of a library that it enters: unless there are changes to repeat it
+ * asks for no memory, writes to no variable and calls few functions. */
 
 static int open_files[FIRST_FD];
 static int open_count;
