@@ -110,6 +110,35 @@ static _Noreturn void give_up(const char *why)
 	_exit(1);
 }
 
+/* --- Environments */
+
+/* Room for a request and for the list of its variables, each of which has two
+ * bytes at least. Pages that nobody has touched cost a fork nothing. */
+static struct template_request *make_room(void)
+{
+	size_t list = (TEMPLATE_ENV_MAX / 2 + 2) * sizeof(char *);
+	struct template_request *request = malloc(sizeof(*request) + list);
+
+	if (!request)
+		give_up("memory");
+	return request;
+}
+
+/* The list of a text's variables stands behind it. */
+static char **list_of(char *text, size_t length)
+{
+	size_t used = (size_t)(uintptr_t)text + length;
+	size_t gap = -used % sizeof(char *);
+	char **list = (char **)(void *)(text + length + gap);
+	size_t count = 0;
+	size_t i;
+
+	for (i = 0; i < length; i += strlen(text + i) + 1)
+		list[count++] = text + i;
+	list[count] = NULL;
+	return list;
+}
+
 /* --- What constructors do to the environment, which is another one for each
  * request */
 
@@ -130,29 +159,18 @@ static size_t length_of(char **list)
 }
 
 /* What the kernel gave: libraries' constructors, which glibc runs before
- * anything of ours is called, may have changed the list in place. NULL without
- * /proc: then nothing is known of changes. */
-static char **read_given(void)
+ * anything of ours is called, may have changed the list in place. Returns its
+ * length; 0 without /proc: then nothing is known of changes. */
+static size_t read_given(struct template_request *room)
 {
-	FILE *file = fopen("/proc/self/environ", "re");
-	char **given = NULL;
-	char *variable = NULL;
-	size_t room = 0;
-	size_t count = 0;
+	int fd = (int)CALL(openat, AT_FDCWD, "/proc/self/environ",
+			   O_RDONLY | O_CLOEXEC);
+	long n = fd < 0 ? 0 : CALL(read, fd, room->env, sizeof(room->env));
 
-	if (!file)
-		return NULL;
-	while (getdelim(&variable, &room, '\0', file) > 0) {
-		given = realloc(given, (count + 2) * sizeof(*given));
-		if (!given)
-			give_up("environment");
-		given[count++] = variable;
-		given[count] = NULL;
-		variable = NULL;
-	}
-	free(variable);
-	fclose(file);
-	return given;
+	if (fd >= 0)
+		CALL(close, fd);
+	/* A part would look as if the rest were new. */
+	return n > 0 && n < (long)sizeof(room->env) ? (size_t)n : 0;
 }
 
 /* The variable of a list that has the name of this one, or NULL. */
@@ -179,15 +197,12 @@ static void note_change(const char *variable, bool removed, bool had)
 	change->had = had;
 }
 
-static void note_changes(void)
+static void compare(char **given)
 {
-	char **given = read_given();
-	size_t most = length_of(given) + length_of(environ);
 	char **at;
 
-	if (!given)
-		return;
-	changes_made = calloc(most + 1, sizeof(*changes_made));
+	changes_made = calloc(length_of(given) + length_of(environ) + 1,
+			      sizeof(*changes_made));
 	if (!changes_made)
 		give_up("environment");
 	for (at = given; *at; at++)
@@ -199,6 +214,16 @@ static void note_changes(void)
 		if (!before || strcmp(before, *at) != 0)
 			note_change(*at, false, before != NULL);
 	}
+}
+
+static void note_changes(void)
+{
+	struct template_request *room = make_room();
+	size_t length = read_given(room);
+
+	if (length > 0)
+		compare(list_of(room->env, length));
+	free(room);
 }
 
 /* What was not there may have been set because it was not: a variable of the
@@ -493,21 +518,6 @@ static void own_file(int fd)
 	CALL(close, own);
 }
 
-/* The list of a text's variables stands behind it. */
-static char **list_of(char *text, size_t length)
-{
-	size_t used = (size_t)(uintptr_t)text + length;
-	size_t gap = -used % sizeof(char *);
-	char **list = (char **)(void *)(text + length + gap);
-	size_t count = 0;
-	size_t i;
-
-	for (i = 0; i < length; i += strlen(text + i) + 1)
-		list[count++] = text + i;
-	list[count] = NULL;
-	return list;
-}
-
 static void set_environment(char *text, size_t length)
 {
 	char **list = list_of(text, length);
@@ -531,18 +541,6 @@ static void set_environment(char *text, size_t length)
 		if (!environ[count])
 			give_up("environment");
 	}
-}
-
-/* Room for a request and for the list of its variables, each of which has two
- * bytes at least. Pages that nobody has touched cost a fork nothing. */
-static struct template_request *make_room(void)
-{
-	size_t list = (TEMPLATE_ENV_MAX / 2 + 2) * sizeof(char *);
-	struct template_request *request = malloc(sizeof(*request) + list);
-
-	if (!request)
-		give_up("memory");
-	return request;
 }
 
 /* Returns the length of what came and fills fds, or returns 0: it was meant
