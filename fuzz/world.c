@@ -366,11 +366,13 @@ pid_t __wrap_spawn_begin(struct spawn *spawn)
 /* At the second look, or at its end. */
 bool __wrap_spawn_is_over(struct spawn *spawn, bool reaped)
 {
-	static unsigned looks;
+	struct running *program = (struct running *)(void *)spawn->place;
 
-	CHECK(spawn->place);
-	if (!reaped && ++looks % 2)
+	CHECK(program);
+	if (!reaped && !program->looked_at) {
+		program->looked_at = true;
 		return false;
+	}
 	spawn->place = NULL;
 	return true;
 }

@@ -39,11 +39,12 @@ struct running {
 	uint32_t serial; /* the value of R in its environment; 0: none */
 	int fds[3];	 /* the other ends of the wrapper's pipes; -1: closed */
 	bool ignores_term;
-	bool term;   /* was told to end */
-	bool dead;   /* has ended */
-	bool reaped; /* and that was told */
-	int status;  /* as of waitpid(2) */
-	bool left;   /* what it has started holds its pipes open */
+	bool term;	/* was told to end */
+	bool dead;	/* has ended */
+	bool reaped;	/* and that was told */
+	int status;	/* as of waitpid(2) */
+	bool looked_at; /* whether it has begun, once */
+	bool left;	/* what it has started holds its pipes open */
 	bool was_left;
 	bool no_body;	   /* CONTENT_LENGTH=0 */
 	uint64_t got;	   /* bytes of stdin */
