@@ -169,18 +169,19 @@ static void end_app(pid_t app, struct outcome *outcome)
 {
 	bool closed = is_closed(outcome);
 	int ended = app_end(app, closed);
-	const char *format = ": is it a FastCGI application? A CGI program is "
-			     "none";
 	size_t used = strlen(outcome->text);
+	char *end = outcome->text + used;
+	size_t room = sizeof(outcome->text) - used;
 	char how[40];
 
-	if (!closed || (!ended && outcome->status == OUTCOME_CUT_SHORT))
-		return;
-	if (ended)
-		format = ": it %s";
-	ended_how(how, sizeof(how), ended);
-	text_format(outcome->text + used, sizeof(outcome->text) - used, format,
-		    how);
+	if (closed && ended) {
+		ended_how(how, sizeof(how), ended);
+		text_format(end, room, ": it %s", how);
+	} else if (closed && outcome->status != OUTCOME_CUT_SHORT) {
+		text_format(end, room,
+			    ": is it a FastCGI application? A CGI program is "
+			    "none");
+	}
 }
 
 int bridge_main(int argc, char **argv)
