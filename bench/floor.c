@@ -6,6 +6,9 @@
  *		pipes, reads its output to the end, reaps it; with BYTES feeds
  *		it so much of the pattern; TEXT is what its output must end
  *		with. Prints CPU per run: in all, and the program's alone.
+ *	floor run fork [-n N] [-e TEXT] OUTPUT
+ *		the same with a program that is there already, the loop itself,
+ *		and writes OUTPUT: the least that a template costs.
  *	floor reply splice|copy BLOCK MIB
  *		frames what a program writes in blocks into a pipe as
  *		FCGI_STDOUT on a unix socket.
@@ -135,6 +138,20 @@ static pid_t start_spawn(const struct pipes *pipes, char **argv)
 	return pid;
 }
 
+static pid_t start_fork(const struct pipes *pipes, char **argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(pipes->in[0], 0);
+		dup2(pipes->out[1], 1);
+		dup2(pipes->err[1], 2);
+		fputs(argv[0], stdout);
+		exit(0);
+	}
+	return pid;
+}
+
 /* A process that writes the pattern and ends. */
 static pid_t feed(int fd, unsigned long long n)
 {
@@ -152,7 +169,7 @@ static pid_t feed(int fd, unsigned long long n)
 }
 
 static struct {
-	int spawn;
+	pid_t (*start)(const struct pipes *pipes, char **argv);
 	long n;
 	unsigned long long body;
 	const char *text;
@@ -190,7 +207,7 @@ static void one_run(char **argv)
 	pipes_open(&pipes);
 	if (run.body > 0)
 		feeder = feed(pipes.in[1], run.body);
-	pid = run.spawn ? start_spawn(&pipes, argv) : start_vfork(&pipes, argv);
+	pid = run.start(&pipes, argv);
 	if (pid < 0)
 		stop("start");
 	close(pipes.in[0]);
@@ -216,7 +233,11 @@ static void runs(int argc, char **argv)
 	long i;
 	int option;
 
-	run.spawn = strcmp(argv[0], "spawn") == 0;
+	run.start = start_vfork;
+	if (strcmp(argv[0], "spawn") == 0)
+		run.start = start_spawn;
+	else if (strcmp(argv[0], "fork") == 0)
+		run.start = start_fork;
 	while ((option = getopt(argc, argv, "+n:b:e:")) != -1)
 		if (option == 'n')
 			run.n = strtol(optarg, NULL, 10);
