@@ -194,11 +194,16 @@ size_t text_format(char *out, size_t size, const char *format, ...)
 
 char *text_join(const char *first, const char *second, const char *third)
 {
-	size_t size = strlen(first) + strlen(second) + strlen(third) + 1;
-	char *text = malloc(size);
+	size_t begin = strlen(first);
+	size_t middle = strlen(second);
+	size_t end = strlen(third) + 1;
+	char *text = malloc(begin + middle + end);
 
-	if (text)
-		text_format(text, size, "%s%s%s", first, second, third);
+	if (!text)
+		return NULL;
+	memcpy(text, first, begin);
+	memcpy(text + begin, second, middle);
+	memcpy(text + begin + middle, third, end);
 	return text;
 }
 

@@ -174,18 +174,26 @@ bool env_complete(const struct env *env)
 	return pair_complete(&env->reader);
 }
 
+/* Whether the variable at that place has the name. All are asked so, and often:
+ * most have their = elsewhere. */
+static bool is_named(const struct env *env, size_t at, const char *name,
+		     size_t length)
+{
+	const char *pair = env->text + at;
+
+	return length < env->used - at && pair[length] == '=' &&
+	       memcmp(pair, name, length) == 0;
+}
+
 const char *env_get(const struct env *env, const char *name)
 {
 	size_t length = strlen(name);
 	const char *found = NULL;
 	size_t at;
 
-	for (at = 0; at < env->used; at += strlen(env->text + at) + 1) {
-		const char *p = env->text + at;
-
-		if (strncmp(p, name, length) == 0 && p[length] == '=')
-			found = p + length + 1;
-	}
+	for (at = 0; at < env->used; at += strlen(env->text + at) + 1)
+		if (is_named(env, at, name, length))
+			found = env->text + at + length + 1;
 	return found;
 }
 
@@ -197,7 +205,7 @@ static void unset(struct env *env, const char *name, size_t length)
 		char *p = env->text + at;
 		size_t whole = strlen(p) + 1;
 
-		if (strncmp(p, name, length) == 0 && p[length] == '=') {
+		if (is_named(env, at, name, length)) {
 			memmove(p, p + whole, env->used - at - whole);
 			env->used -= whole;
 		} else {
