@@ -341,6 +341,38 @@ leaves() {
 	wait_for gone_of pid
 }
 
+@test "a program that has left its group for another one is ended all the same, by TERM or KILL" {
+	program moves <<-'END'
+		#!/usr/bin/perl
+		$SIG{TERM} = $ENV{ON_TERM};
+		pipe R, W;
+		if (!($other = fork)) {
+			setpgrp;
+			close W;
+			exit;
+		}
+		close W;
+		<R>;
+		setpgrp 0, $other or die;
+		open F, ">", "$ENV{PIDFILE}.new" and print F $$;
+		close F;
+		rename "$ENV{PIDFILE}.new", $ENV{PIDFILE};
+		sleep 1 while 1;
+	END
+	export PIDFILE=$PWD/pid
+	wrapper -grace 1 -max 1 -env PIDFILE
+	local on_term
+	for on_term in DEFAULT IGNORE; do
+		run -0 wire "get 1 $PWD/moves ON_TERM=$on_term" \
+			"await $PWD/pid" 'abort 1' 'end 1' 'tell 1'
+		[[ $output == *'1 END 143 0'* ]]
+		wait_for gone_of pid
+		rm pid
+	done
+	run -0 get "$CGI/hello"
+	[[ $output == *'1 STDOUT Content-Type'* ]]
+}
+
 @test "-grace 0: KILL follows at once" {
 	family
 	wrapper -grace 0 -env PIDS

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "settings.h"
 #include "shared.h"
@@ -60,6 +61,14 @@ static bool may_signal(const struct child *child)
 	return !child->reaped || (!child->gone && has_group(child));
 }
 
+/* To its group, and to a program that has left that for another one. */
+static void tell(const struct child *child, int signal_number)
+{
+	kill(-child->pid, signal_number);
+	if (!child->reaped && getpgid(child->pid) != child->pid)
+		kill(child->pid, signal_number);
+}
+
 /* What is left of a group after its leader was reaped. */
 static void look_again(struct timer *timer)
 {
@@ -79,9 +88,7 @@ static void look_again(struct timer *timer)
 
 static void grace_is_over(struct timer *timer)
 {
-	struct child *child = LOOP_OWNER(timer, struct child, timer);
-
-	kill(-child->pid, SIGKILL);
+	tell(LOOP_OWNER(timer, struct child, timer), SIGKILL);
 }
 
 struct child *child_add(pid_t pid, void *owner,
@@ -140,9 +147,9 @@ static void terminate(struct child *child)
 {
 	if (child->kill_ms || !may_signal(child))
 		return;
-	kill(-child->pid, SIGTERM);
+	tell(child, SIGTERM);
 	/* A stopped process takes no TERM before it goes on. */
-	kill(-child->pid, SIGCONT);
+	tell(child, SIGCONT);
 	child->kill_ms = loop_now() + set.grace_ms;
 	/* Once the leader is reaped, it is looked at already. */
 	if (child->reaped)
@@ -205,7 +212,7 @@ void child_signal_all(int signal_number)
 	for (i = 0; i < BUCKETS; i++)
 		for (child = table[i]; child; child = child->next)
 			if (may_signal(child))
-				kill(-child->pid, signal_number);
+				tell(child, signal_number);
 }
 
 void child_terminate_all(void)
