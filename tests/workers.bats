@@ -196,6 +196,27 @@ programs_in() {
 	wait_for served
 }
 
+@test "a program that has not begun when its wrapper, or worker, is killed never does" {
+	program late <<-'END'
+		#!/bin/sh
+		: >"$PIDFILE"
+		exec sleep 60
+	END
+	export PIDFILE=$PWD/ran
+	wrapper -env PIDFILE
+	# It waits before it asks to be told that its parent has died.
+	start strace strace -qq -f -o trace -p "$WRAPPER" \
+		-e trace=prctl -e inject=prctl:delay_enter=5000000
+	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
+	client one "get 1 $PWD/late" 'eof'
+	begins() { [ -n "$(children_of "$WRAPPER")" ]; }
+	wait_for begins
+	kill -KILL "$WRAPPER"
+	ended strace
+	[ ! -e ran ]
+	ended one
+}
+
 @test "requests that waited in a killed worker count under -queue no longer" {
 	wrapper -workers 2 -max 1 -queue 1 -status /status
 	wait_for worker_count_is 2

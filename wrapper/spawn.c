@@ -186,6 +186,9 @@ static long run(const struct spawn *spawn)
 	/* Nobody else ends it if this wrapper is killed; last, since another
 	 * uid forgets it. */
 	call(SYS_prctl, PR_SET_PDEATHSIG, SIGTERM, 0);
+	/* It tells of no death before that. */
+	if (call(SYS_getppid, 0, 0, 0) != spawn->parent)
+		return -ESRCH;
 	bare_call(SYS_rt_sigprocmask, SIG_SETMASK, address(none), 0,
 		  SIGNALS_SIZE);
 	return call(SYS_execve, address(spawn->path), address(spawn->argv),
@@ -331,6 +334,7 @@ static pid_t start(struct spawn *spawn, struct place *place, int flags)
 	place->taken = true;
 	place->under_way = 1;
 	spawn->place = place;
+	spawn->parent = getpid();
 	spawn->step = SPAWN_FORK;
 	spawn->error = 0;
 	pid = clone(child_main, stack_of(place), CLONE_VM | SIGCHLD | flags,

@@ -39,6 +39,7 @@ struct spawn {
 	enum spawn_step step; /* set on failure: what failed */
 	int error;	      /* and its errno; else 0 */
 	struct place *place;  /* spawn's own, while it is under way */
+	pid_t parent;	      /* and whose child it is */
 };
 
 /* Becomes that user, with no supplementary groups, by bare system calls: the C
