@@ -450,6 +450,32 @@ beginning() {
 	[[ $output == *'1 STDOUT Content-Type'*'2 STDOUT Content-Type'* ]]
 }
 
+@test "a program whose file the system does not give yet holds nobody else up among many that start at once" {
+	goes_on || return 0
+	wrapper
+	cp "$CGI/hello" late
+	holds "$PWD/late"
+	local i n id=0 asks=() ends=() late=()
+	# Of eight places each that is late takes one.
+	for n in 8 7 6 5 4 3 2; do
+		for ((i = 0; i < n; i++)); do
+			asks+=("get $((++id)) $CGI/hello")
+			ends+=("end $id")
+		done
+		asks+=("get $((++id)) $PWD/late")
+		late+=("end $id")
+	done
+	# It starts all of them in one turn, before they run.
+	taskset -cp 0 "$WRAPPER"
+	kill -STOP "$WRAPPER"
+	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "${asks[@]}" \
+		"create $PWD/asked" "${ends[@]}" "create $PWD/go" "${late[@]}"
+	wait_for [ -e asked ]
+	kill -CONT "$WRAPPER"
+	PATIENCE=60 ended asker
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "a program that has not begun yet holds none of the pipes of others" {
 	goes_on || return 0
 	# Beside valgrind each is waited for.

@@ -359,7 +359,9 @@ int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 	struct start *start;
 	int result = -1;
 
-	launch_settle();
+	do
+		launch_settle();
+	while (spawn_waits());
 	start = free_start();
 	start->program = (struct program){.folder = -1, .why = launch->why};
 	start->env = *env;

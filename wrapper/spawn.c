@@ -28,6 +28,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bare.h"
@@ -37,12 +38,17 @@
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
 #define LAST_FD	     (-1L)	/* the highest that there could be */
 #define FILES_PLENTY 256	/* with fewer each is wanted for a connection */
+#define WAIT_NS	     20000000	/* most are over by then */
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1u << 1)
 #endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
+#endif
+#define FUTEX_WAIT 0 /* of linux/futex.h, which musl-gcc does not find */
+#ifndef SYS_futex
+#define SYS_futex SYS_futex_time64
 #endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -65,6 +71,7 @@ struct place {
 	int files[3]; /* numbers that are kept for its descriptors; rising */
 	atomic_int under_way; /* not 0; the kernel clears it at the exec */
 	bool taken;
+	bool late; /* it was waited for in vain */
 };
 
 /* Of under_way: from when the kernel has been asked. (musl's clone, since
@@ -332,6 +339,7 @@ static pid_t start(struct spawn *spawn, struct place *place, int flags)
 		flags |= CLONE_FILES;
 	}
 	place->taken = true;
+	place->late = false;
 	place->under_way = 1;
 	spawn->place = place;
 	spawn->parent = getpid();
@@ -378,6 +386,27 @@ pid_t spawn_begin(struct spawn *spawn)
 	/* A sandbox that knows no such process: never again. */
 	place_count = 1;
 	return spawn_start(spawn);
+}
+
+bool spawn_waits(void)
+{
+	const struct timespec moment = {.tv_nsec = WAIT_NS};
+	struct place *place = NULL;
+	int i, state;
+
+	for (i = place_count - 1; i > 0; i--) {
+		if (!places[i].taken)
+			return false;
+		if (!places[i].late)
+			place = &places[i];
+	}
+	if (!place)
+		return false;
+	state = place->under_way;
+	place->late = state && bare_call(SYS_futex, address(&place->under_way),
+					 FUTEX_WAIT, state,
+					 address(&moment)) == -ETIMEDOUT;
+	return true;
 }
 
 bool spawn_is_under_way(const struct spawn *spawn)
