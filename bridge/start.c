@@ -41,11 +41,19 @@ struct copies {
 
 /* --- All copies */
 
+/* The file that is not there may be another than the one that is named. */
 static int fail_to_run(struct outcome *outcome)
 {
+	const char *why = strerror(errno);
+	const char *which = "";
+
+	if (errno == ENOENT && !strchr(wish.app, '/'))
+		which = " in PATH";
+	else if (errno == ENOENT && access(wish.app, F_OK) == 0)
+		which = " (its interpreter)";
 	return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
-			    "start: %s: cannot be run: %s", wish.app,
-			    strerror(errno));
+			    "start: %s: cannot be run: %s%s", wish.app, why,
+			    which);
 }
 
 /* Whether a copy still runs; if not, the outcome says how it ended. */

@@ -498,6 +498,17 @@ starting() {
 	[[ $stderr == *': is it a FastCGI application? A CGI program is none' ]]
 }
 
+@test "an APP that is there and whose interpreter is not, or that no folder of PATH has: the error says which" {
+	program broken <<<'#!/no/such/interpreter'
+	# valgrind looks at the interpreter itself.
+	if bare; then
+		run -7 "$CGI_FCGI" -once -url / ./broken
+		[[ $output == *': cannot be run: No such file or directory (its interpreter)' ]]
+	fi
+	run -7 "$CGI_FCGI" -once -url / broken
+	[[ $output == *': cannot be run: No such file or directory in PATH' ]]
+}
+
 @test "an option behind APP is an error that says where options go" {
 	local words
 	for words in -bind '2 -bind' '-env A=b'; do
