@@ -506,6 +506,12 @@ has_fds() {
 	wait_for logged 'the connection was closed'
 }
 
+@test "-verbose says of the status page that it is a 200" {
+	wrapper -verbose -status /status
+	run -0 "$CGI_FCGI" -connect "$SOCK" -url /status
+	wait_for logged ': status 200, 0 bytes in, '
+}
+
 @test "a program that closes stdout without a byte and works on is a 500 within a second or so" {
 	program shut <<-'END'
 		#!/bin/sh

@@ -39,6 +39,7 @@ static void say_status_page(struct request *request)
 		ending->text_length = status_page(ending->text, &request->env);
 	else
 		ending->page = 503;
+	request->answer.status = 200;
 	request_end(request, 0);
 }
 
