@@ -149,9 +149,11 @@ static int choose(int argc, char **argv, const char *file)
 	}
 	if (sides.unknown)
 		opt_usage("%s: unknown option", sides.unknown);
-	opt_usage("%s%sneither -listen nor -connect is given, and no listening "
-		  "socket was passed",
-		  file ? file : "", file ? ": " : "");
+	opt_usage("%s%sneither %s", file ? file : "", file ? ": " : "",
+		  sides.bridge_only
+			  ? "-connect nor -once is given"
+			  : "-listen nor -connect is given, and no listening "
+			    "socket was passed");
 }
 
 int main(int argc, char **argv)

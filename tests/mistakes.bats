@@ -172,6 +172,11 @@ refused() {
 	[[ ${lines[0]} == *'-verbose belongs to the wrapper (-listen)' ]]
 }
 
+@test "an option of the bridge without -connect and -once is a usage error that names both" {
+	run -2 "$CGI_FCGI" -url / ./app
+	[[ ${lines[0]} == 'cgi-fcgi: neither -connect nor -once is given' ]]
+}
+
 @test "-f with a file that chooses no side is a usage error that names the file" {
 	echo '# -listen sock' >file
 	run -2 "$CGI_FCGI" -f file
