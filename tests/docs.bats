@@ -54,6 +54,29 @@ described() {
 	done
 }
 
+# wrappers: the commands of README and manual that start one, a line each.
+wrappers() {
+	sed -e 's/^\.Dl //' -e 's/^\(    \|[$#] \)//' -e 's/\\e$/\\/' \
+		"$REPO/README.md" "$REPO/cgi-fcgi.1" |
+		sed -e ':a' -e '/\\$/ { N; s/\\\n *//; ba }' |
+		grep '^cgi-fcgi -listen'
+}
+
+@test "each command that starts the wrapper in README and manual starts one" {
+	local command
+	mkdir folder
+	[ "$(wrappers | wc -l)" -ge 8 ]
+	while read -r command; do
+		echo "$command"
+		command=$(sed 's|/run/|./|; s|:9000|:0|; s|-user git|-user www-data|
+			s|-root [^ ]*|-root folder|; s|/srv/a.cgi|/bin/true|
+			' <<<"$command")
+		eval "start wrapper '$CGI_FCGI' ${command#cgi-fcgi}"
+		wait_for grep -q 'listening on' wrapper.log
+		stop wrapper
+	done <<<"$(wrappers)"
+}
+
 @test "every file that the README links is there" {
 	local file
 	local files
