@@ -161,6 +161,38 @@ is_inactive() {
 	is_active
 }
 
+# drop_in NAME=VALUE...: what an administrator writes behind [Service].
+drop_in() {
+	inside mkdir -p /run/systemd/system/cgi-fcgi.service.d
+	printf '%s\n' '[Service]' "$@" |
+		inside tee /run/systemd/system/cgi-fcgi.service.d/test.conf
+	inside systemctl daemon-reload
+	inside systemctl restart cgi-fcgi.service
+}
+
+@test "a drop-in as the unit's comment has it lets programs write below /home, or gain rights by set-user-ID; without it they cannot" {
+	local ask=(inside cgi-fcgi -connect /run/cgi-fcgi.sock -url
+		/usr/lib/cgi-bin/rights)
+	inside sh -c 'mkdir -p -m 777 /home/git
+		install -m 4755 /usr/bin/id /usr/local/bin/set-user-id
+		cat >/usr/lib/cgi-bin/rights && chmod 755 /usr/lib/cgi-bin/rights' <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n%s %s ' "$(id -un)" "$(set-user-id -un)"
+		if touch /home/git/file 2>/dev/null; then echo writes; fi
+	END
+	drop_in
+	run -0 "${ask[@]}"
+	[[ $output == 'www-data www-data '* && $output != *writes* ]]
+	drop_in ReadWritePaths=/home/git
+	run -0 "${ask[@]}"
+	[[ $output == *writes* ]]
+	drop_in NoNewPrivileges=no User=root Group=root ExecStart= \
+		'ExecStart=/usr/bin/cgi-fcgi -stderr both -user www-data'
+	run -0 "${ask[@]}"
+	[[ $output == 'www-data root '* ]]
+	drop_in
+}
+
 @test "stopped, service and socket leave nothing behind" {
 	inside systemctl stop cgi-fcgi.socket cgi-fcgi.service
 	run ! inside test -e /run/cgi-fcgi.sock
