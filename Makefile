@@ -22,6 +22,7 @@ BIN      ?= cgi-fcgi
 
 # Beside the command, or as installed in ../lib/cgi-fcgi.
 TEMPLATE     = $(dir $(BIN))preload/template.so
+LOADED      := $(wildcard preload/*.c)
 # For the machine that the command is for, but not for its C library if that is
 # musl beside another.
 TEMPLATE_CC ?= $(if $(filter musl-gcc,$(CC)),cc,$(CC))
@@ -45,10 +46,12 @@ $(BIN): $(OBJ)
 	$(CC) $(CFLAGS) $(LDSIZE) $(LDFLAGS) -o $@ $(OBJ)
 
 # Loaded into programs (-preload): by the system's own C library, not by ours.
-# Few segments: each costs every request's fork.
-$(TEMPLATE): preload/template.c common/template.h $(B)/flags
+# Few segments: each costs every request's fork. No names but those that are
+# meant for programs: each is found before their own.
+$(TEMPLATE): $(LOADED) $(wildcard preload/*.h) common/template.h $(B)/flags
 	@mkdir -p $(@D)
-	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -shared -nostartfiles -Wl,-z,now $(SEGMENTS) -o $@ $<
+	$(TEMPLATE_CC) -std=c11 $(WARN) $(CPPFLAGS) -Os -fPIC -fvisibility=hidden \
+		-shared -nostartfiles -Wl,-z,now $(SEGMENTS) -o $@ $(LOADED)
 	[ $(@D) -ef preload ] || cp $(PRELUDES) $(@D)
 
 $(B)/%.o: %.c $(B)/flags

@@ -38,6 +38,17 @@ build() {
 	done
 }
 
+@test "template.so gives a program no name but the functions that it stands before and what the preludes need" {
+	run -0 nm -D --defined-only "${CGI_FCGI%/*}/preload/template.so"
+	[ "$(awk '{ print $3 }' <<<"$output" | LC_ALL=C sort)" = "__libc_start_main
+__register_atfork
+cgi_fcgi_env
+cgi_fcgi_env_length
+cgi_fcgi_files
+cgi_fcgi_wait
+fork" ]
+}
+
 @test "clang builds all without a warning" {
 	build clang CC=clang CFLAGS='-Os -Werror'
 }

@@ -33,7 +33,7 @@ FNR == 1 {
 		next
 	if (!rank_of(name) || rank_of(name) >= own)
 		print FILENAME ":" FNR ": " part[2] " is not above it in layers.txt"
-	if (dir ~ /wrapper|bridge/ && name ~ /^(wrapper|bridge)/ &&
+	if (dir ~ /wrapper|bridge|preload/ && index(name, "common/") != 1 &&
 	    index(name, dir) != 1)
-		print FILENAME ":" FNR ": the two sides know nothing of each other"
+		print FILENAME ":" FNR ": " name " is not of this side"
 }

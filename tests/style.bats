@@ -5,8 +5,8 @@ load helpers
 setup() {
 	cd "$REPO" || return
 	shopt -s nullglob
-	SOURCES=(*.c {common,wrapper,bridge}/*.[ch])
-	ALL=("${SOURCES[@]}" preload/*.[ch] fuzz/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch] faults/*.[ch])
+	SOURCES=(*.c {common,preload,wrapper,bridge}/*.[ch])
+	ALL=("${SOURCES[@]}" fuzz/*.[ch] tests/*.[ch] tests/cgi/*.c bench/*.[ch] faults/*.[ch])
 }
 
 # none COMMAND...: it prints nothing.
@@ -53,7 +53,7 @@ none() {
 }
 
 @test "every header guards itself and is complete by itself" {
-	for file in {common,wrapper,bridge}/*.h; do
+	for file in {common,preload,wrapper,bridge}/*.h; do
 		grep -q '^#ifndef [A-Z_]*_H$' "$file" || return
 		cc -std=c11 -D_GNU_SOURCE -Icommon -fsyntax-only -x c "$file"
 	done

@@ -7,7 +7,7 @@
 
 /*
  * What the wrapper and a template (-preload) send each other over their socket:
- * see preload/template.c. It owns no descriptor and knows no template's state;
+ * see preload/channel.h. It owns no descriptor and knows no template's state;
  * which template, and when, is preload's business.
  */
 

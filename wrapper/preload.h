@@ -9,7 +9,7 @@
 /*
  * -preload: templates of programs, which are forked for each request instead
  * of being started. It owns the templates of this process; what a template
- * does is in preload/template.c. Whatever cannot be done so is left to be
+ * does is in preload/wait.c. Whatever cannot be done so is left to be
  * started as always.
  */
 
