@@ -26,7 +26,7 @@ static void set_defaults(void)
 	wish.socket.mode = LISTEN_MODE;
 	wish.socket.user = (uid_t)-1;
 	wish.socket.group = (gid_t)-1;
-	wish.backlog = LISTEN_BACKLOG;
+	wish.socket.backlog = LISTEN_BACKLOG;
 	wish.copies = 1;
 	wish.role = FCGI_RESPONDER;
 	wish.timeout_ms = NOT_GIVEN;
@@ -140,7 +140,8 @@ const struct opt bridge_options[] = {
 	 AT(once)},
 	{"mode OCTAL", NULL, OPT_CALL, .call = set_mode},
 	{"owner USER[:GROUP]", NULL, OPT_CALL, .call = set_owner},
-	{"backlog N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
+	{"backlog N", NULL, OPT_NUMBER, AT(socket.backlog), .min = 1,
+	 .max = 65535},
 	{"url PATH[?QUERY]", "ask for this, not for the environment", OPT_WORD,
 	 AT(url)},
 	{"root DIR", "with -url: SCRIPT_FILENAME is DIR + PATH", OPT_WORD,
@@ -232,7 +233,6 @@ static void settle_defaults(void)
 		if (wish.timeout_ms > 0 && wish.timeout_ms < CONNECT_TIMEOUT_MS)
 			wish.connect_timeout_ms = wish.timeout_ms;
 	}
-	wish.socket.backlog = (int)wish.backlog;
 	wish.cgi = getenv("GATEWAY_INTERFACE") && !bridge_is_for_shell();
 	wish.name = wish.connect ? wish.connect : wish.app;
 }

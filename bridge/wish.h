@@ -25,10 +25,9 @@ struct wish {
 	bool start;
 	bool supervise;
 	bool once;
-	char *app;   /* NULL: only connect */
-	long copies; /* of app */
-	struct listen_wish socket;
-	long backlog;
+	char *app;		   /* NULL: only connect */
+	long copies;		   /* of app */
+	struct listen_wish socket; /* -mode, -owner, -backlog */
 
 	enum record_role role;
 	const char *data; /* file for FCGI_DATA; NULL: none */

@@ -189,7 +189,7 @@ static int listen_here(int fd, const struct listen_wish *wish,
 {
 	if (bind_here(fd, wish, listener, why) < 0)
 		return -1;
-	return listen(fd, wish->backlog) < 0 ? fail(why, "listen") : 0;
+	return listen(fd, (int)wish->backlog) < 0 ? fail(why, "listen") : 0;
 }
 
 /* Returns 0, or -1 and errno with why. */

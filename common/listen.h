@@ -15,7 +15,7 @@ struct listen_wish {
 	mode_t mode; /* of a unix socket's file */
 	uid_t user;  /* its owner; (uid_t)-1: who starts us */
 	gid_t group; /* (gid_t)-1: likewise */
-	int backlog;
+	long backlog;
 };
 
 struct listener {

@@ -18,7 +18,7 @@ void wrapper_defaults(void)
 	set.socket.mode = LISTEN_MODE;
 	set.socket.user = (uid_t)-1;
 	set.socket.group = (gid_t)-1;
-	set.backlog = LISTEN_BACKLOG;
+	set.socket.backlog = LISTEN_BACKLOG;
 	set.max = 128;
 	set.queue = 1024;
 	set.grace_ms = 5000;
@@ -167,7 +167,8 @@ const struct opt wrapper_options[] = {
 	{"mode OCTAL", NULL, OPT_CALL, .call = set_mode},
 	{"owner USER[:GROUP]", "whose the socket is: the web server's",
 	 OPT_CALL, .call = set_owner},
-	{"backlog N", NULL, OPT_NUMBER, AT(backlog), .min = 1, .max = 65535},
+	{"backlog N", NULL, OPT_NUMBER, AT(socket.backlog), .min = 1,
+	 .max = 65535},
 	{"root DIR", "run only programs below DIR", OPT_WORD, AT(root)},
 	{"allow PATH", "run only this program", OPT_CALL, .call = set_allow},
 	{"handler SUFFIX=PROGRAM", "run PROGRAM for names that end so",

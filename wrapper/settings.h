@@ -39,7 +39,6 @@ struct limit {
 struct settings {
 	struct words listen;
 	struct listen_wish socket; /* -mode, -owner, -backlog */
-	long backlog;
 
 	char *const *program; /* PROGRAM ARG... of the command line, or NULL */
 	const char *root;     /* resolved, without a slash at its end */

@@ -83,7 +83,6 @@ static void listen_all(void)
 	struct addr addr;
 	int i;
 
-	set.socket.backlog = (int)set.backlog;
 	for (i = 0; i < set.listen.count; i++) {
 		int made;
 
