@@ -353,7 +353,7 @@ pid_t __wrap_spawn_begin(struct spawn *spawn)
 	program->said = &said[program_count - 1];
 	program->fds[0] = program->fds[1] = program->fds[2] = -1;
 	read_environment(program, spawn->envp);
-	spawn->place = (struct place *)(void *)program;
+	spawn->loan = (struct loan *)(void *)program;
 	if (spawn->error) {
 		program->dead = true;
 		program->status = 127 << 8;
@@ -366,13 +366,13 @@ pid_t __wrap_spawn_begin(struct spawn *spawn)
 /* At the second look, or at its end. */
 bool __wrap_spawn_is_over(struct spawn *spawn, bool reaped)
 {
-	struct running *program = (struct running *)(void *)spawn->place;
+	struct running *program = (struct running *)(void *)spawn->loan;
 
 	CHECK(program);
 	if (!reaped && !program->looked_at) {
 		program->looked_at = true;
 		return false;
 	}
-	spawn->place = NULL;
+	spawn->loan = NULL;
 	return true;
 }

@@ -65,8 +65,8 @@
 #define SET_UID	   SYS_setresuid
 #endif
 
-/* What a process has of ours while it is under way. */
-struct place {
+/* What a process is lent while it is under way. */
+struct loan {
 	_Alignas(64) char stack[STACK_SIZE];
 	int files[3]; /* numbers that are kept for its descriptors; rising */
 	atomic_int under_way; /* not 0; the kernel clears it at the exec */
@@ -79,8 +79,8 @@ struct place {
 #define TO_BE_TOLD 2
 
 /* The first is for those that are waited for. */
-static struct place places[1 + SPAWN_BESIDE];
-static int place_count = 1;
+static struct loan loans[1 + SPAWN_BESIDE];
+static int loan_count = 1;
 static int null_fd = -1;
 static bool shares_files;
 
@@ -166,7 +166,7 @@ static long leave_files(long first)
 
 static long set_files(const struct spawn *spawn)
 {
-	const int *files = shares_files ? spawn->place->files : spawn->files;
+	const int *files = shares_files ? spawn->loan->files : spawn->files;
 	long result = 0;
 	int i;
 
@@ -213,10 +213,10 @@ static long change_owner(const struct spawn *spawn)
 	return result;
 }
 
-static long begin(struct place *place)
+static long begin(struct loan *loan)
 {
-	if (call(SYS_set_tid_address, address(&place->under_way), 0, 0) >= 0)
-		place->under_way = TO_BE_TOLD;
+	if (call(SYS_set_tid_address, address(&loan->under_way), 0, 0) >= 0)
+		loan->under_way = TO_BE_TOLD;
 	return call(SYS_setpgid, 0, 0, 0);
 }
 
@@ -224,7 +224,7 @@ static long take_step(const struct spawn *spawn)
 {
 	switch (spawn->step) {
 	case SPAWN_FORK:
-		return begin(spawn->place);
+		return begin(spawn->loan);
 	case SPAWN_FOLDER:
 		return spawn->folder < 0
 			       ? 0
@@ -264,7 +264,7 @@ static bool has_many_numbers(void)
 }
 
 /* Numbers for its descriptors, held by what hurts nobody. */
-static int keep_numbers(struct place *place)
+static int keep_numbers(struct loan *loan)
 {
 	int i;
 
@@ -273,18 +273,18 @@ static int keep_numbers(struct place *place)
 
 		if (fd < 0)
 			return -1;
-		place->files[i] = fd;
+		loan->files[i] = fd;
 	}
 	return 0;
 }
 
-static void put_files(const struct place *place, const int from[3])
+static void put_files(const struct loan *loan, const int from[3])
 {
 	int i;
 
 	/* Onto numbers that are in use nothing can be short. */
 	for (i = 0; i < 3; i++)
-		call(SYS_dup3, from[i], place->files[i], O_CLOEXEC);
+		call(SYS_dup3, from[i], loan->files[i], O_CLOEXEC);
 }
 
 int spawn_open(void)
@@ -299,13 +299,13 @@ int spawn_open(void)
 		       errno == EINVAL && leave_files(LAST_FD) == 0;
 	if (!shares_files)
 		return 0;
-	if (keep_numbers(&places[0]) < 0)
+	if (keep_numbers(&loans[0]) < 0)
 		return -1;
 	if (BARE_IS_KNOWN && has_many_numbers())
-		while (place_count <= SPAWN_BESIDE &&
-		       keep_numbers(&places[place_count]) == 0)
-			place_count++;
-	if (place_count > 1)
+		while (loan_count <= SPAWN_BESIDE &&
+		       keep_numbers(&loans[loan_count]) == 0)
+			loan_count++;
+	if (loan_count > 1)
 		bare_begin();
 	return 0;
 }
@@ -315,37 +315,37 @@ static void leave(struct spawn *spawn)
 	const int nothing[3] = {null_fd, null_fd, null_fd};
 
 	if (shares_files)
-		put_files(spawn->place, nothing);
-	spawn->place->taken = false;
-	spawn->place = NULL;
+		put_files(spawn->loan, nothing);
+	spawn->loan->taken = false;
+	spawn->loan = NULL;
 }
 
 /* Where it grows from. */
-static char *stack_of(struct place *place)
+static char *stack_of(struct loan *loan)
 {
 #ifdef __hppa__
-	return place->stack;
+	return loan->stack;
 #else
-	return place->stack + STACK_SIZE;
+	return loan->stack + STACK_SIZE;
 #endif
 }
 
-static pid_t start(struct spawn *spawn, struct place *place, int flags)
+static pid_t start(struct spawn *spawn, struct loan *loan, int flags)
 {
 	pid_t pid;
 
 	if (shares_files) {
-		put_files(place, spawn->files);
+		put_files(loan, spawn->files);
 		flags |= CLONE_FILES;
 	}
-	place->taken = true;
-	place->late = false;
-	place->under_way = 1;
-	spawn->place = place;
+	loan->taken = true;
+	loan->late = false;
+	loan->under_way = 1;
+	spawn->loan = loan;
 	spawn->parent = getpid();
 	spawn->step = SPAWN_FORK;
 	spawn->error = 0;
-	pid = clone(child_main, stack_of(place), CLONE_VM | SIGCHLD | flags,
+	pid = clone(child_main, stack_of(loan), CLONE_VM | SIGCHLD | flags,
 		    spawn);
 	if (pid < 0) {
 		spawn->error = errno;
@@ -356,7 +356,7 @@ static pid_t start(struct spawn *spawn, struct place *place, int flags)
 
 pid_t spawn_start(struct spawn *spawn)
 {
-	pid_t pid = start(spawn, &places[0], CLONE_VFORK);
+	pid_t pid = start(spawn, &loans[0], CLONE_VFORK);
 
 	if (pid < 0)
 		return -1;
@@ -373,54 +373,54 @@ pid_t spawn_begin(struct spawn *spawn)
 	pid_t pid;
 	int i = 1;
 
-	while (i < place_count && places[i].taken)
+	while (i < loan_count && loans[i].taken)
 		i++;
-	if (i >= place_count)
+	if (i >= loan_count)
 		return spawn_start(spawn);
-	pid = start(spawn, &places[i], 0);
+	pid = start(spawn, &loans[i], 0);
 	/* It does so itself, but may be told to end before that. */
 	if (pid > 0)
 		setpgid(pid, pid);
 	if (pid >= 0 || spawn->error != EINVAL)
 		return pid;
 	/* A sandbox that knows no such process: never again. */
-	place_count = 1;
+	loan_count = 1;
 	return spawn_start(spawn);
 }
 
 bool spawn_waits(void)
 {
 	const struct timespec moment = {.tv_nsec = WAIT_NS};
-	struct place *place = NULL;
+	struct loan *loan = NULL;
 	int i, state;
 
-	for (i = place_count - 1; i > 0; i--) {
-		if (!places[i].taken)
+	for (i = loan_count - 1; i > 0; i--) {
+		if (!loans[i].taken)
 			return false;
-		if (!places[i].late)
-			place = &places[i];
+		if (!loans[i].late)
+			loan = &loans[i];
 	}
-	if (!place)
+	if (!loan)
 		return false;
-	state = place->under_way;
-	place->late = state && bare_call(SYS_futex, address(&place->under_way),
-					 FUTEX_WAIT, state,
-					 address(&moment)) == -ETIMEDOUT;
+	state = loan->under_way;
+	loan->late = state &&
+		     bare_call(SYS_futex, address(&loan->under_way), FUTEX_WAIT,
+			       state, address(&moment)) == -ETIMEDOUT;
 	return true;
 }
 
 bool spawn_is_under_way(const struct spawn *spawn)
 {
-	return spawn->place != NULL;
+	return spawn->loan != NULL;
 }
 
 bool spawn_is_over(struct spawn *spawn, bool reaped)
 {
-	if (spawn->place->under_way && !reaped)
+	if (spawn->loan->under_way && !reaped)
 		return false;
 	/* gVisor does not clear it at the exec, nor afterwards. */
-	if (spawn->place->under_way == TO_BE_TOLD)
-		place_count = 1;
+	if (spawn->loan->under_way == TO_BE_TOLD)
+		loan_count = 1;
 	leave(spawn);
 	return true;
 }

@@ -6,7 +6,7 @@
 
 struct limit;
 
-struct place;
+struct loan;
 
 /*
  * Starts one process: the only file that knows how. Everything that the new
@@ -38,7 +38,7 @@ struct spawn {
 
 	enum spawn_step step; /* set on failure: what failed */
 	int error;	      /* and its errno; else 0 */
-	struct place *place;  /* spawn's own, while it is under way */
+	struct loan *loan;    /* spawn's own, while it is under way */
 	pid_t parent;	      /* and whose child it is */
 };
 
