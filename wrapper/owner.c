@@ -3,11 +3,12 @@
  */
 #include "owner.h"
 
-#include "settings.h"
+#include <stddef.h>
 
-const char *owner_refuses(const struct stat *file, const struct stat *folder)
+const char *owner_refuses(uid_t least, const struct stat *file,
+			  const struct stat *folder)
 {
-	if (file->st_uid < (uid_t)set.as_owner)
+	if (file->st_uid < least)
 		return "its owner's uid is below -as-owner";
 	if (file->st_uid == 0 || file->st_gid == 0)
 		return "it belongs to root or to root's group";

@@ -8,7 +8,8 @@
  * like suEXEC's. Pure judgement of two stat(2) results.
  */
 
-/* Returns NULL, or why not. */
-const char *owner_refuses(const struct stat *file, const struct stat *folder);
+/* least is the least uid that an owner may have. Returns NULL, or why not. */
+const char *owner_refuses(uid_t least, const struct stat *file,
+			  const struct stat *folder);
 
 #endif

@@ -167,7 +167,7 @@ static int check_owner(struct program *program, const struct stat *file)
 		return 0;
 	if (fstat(program->folder, &folder) < 0)
 		return refusal_errno(program->why, program->path);
-	why = owner_refuses(file, &folder);
+	why = owner_refuses((uid_t)set.as_owner, file, &folder);
 	if (why)
 		return refusal(program->why, 403, program->path, why);
 	program->uid = file->st_uid;
