@@ -18,6 +18,7 @@
 #include "path.h"
 #include "record.h"
 #include "text.h"
+#include "wrapper/fcgiwrap.h"
 #include "wrapper/options.h"
 #include "wrapper/wrapper.h"
 

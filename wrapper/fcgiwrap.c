@@ -1,7 +1,8 @@
 /*
- * fcgiwrap: the wrapper under fcgiwrap's name, with its options and habits, so
- * that a symbolic link takes its place and no configuration changes.
+ * fcgiwrap: another command line, from getopt's words to the same settings.
  */
+#include "fcgiwrap.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

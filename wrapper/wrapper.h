@@ -9,10 +9,7 @@
 /* The wrapper, from its command line to its end. Returns the exit status. */
 int wrapper_main(int argc, char **argv);
 
-/* The same from filled settings on. */
+/* The same from filled settings on: for another command line (fcgiwrap). */
 int wrapper_run(void);
-
-/* The same under fcgiwrap's name, options and habits. */
-int fcgiwrap_main(int argc, char **argv);
 
 #endif
