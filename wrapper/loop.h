@@ -38,8 +38,8 @@ struct task {
 	void (*run)(struct task *task);
 };
 
-/* A timer belongs to a list; all timers of a list have the same duration, so
- * that starting one is appending it. */
+/* A timer that runs is in a list; all of a list have the same duration, so that
+ * starting one is appending it. */
 struct timer {
 	struct timer *prev;
 	struct timer *next; /* NULL: not running */
@@ -50,7 +50,7 @@ struct timer {
 struct timers {
 	struct timer head;
 	struct timers *next;
-	long ms;
+	long ms; /* may change before one is started, while no other runs */
 };
 
 /* Opens the loop; returns 0, or -1 and errno. */
@@ -81,7 +81,7 @@ void loop_soon(struct task *task);
 /* Takes a queued task back. */
 void loop_cancel(struct task *task);
 
-/* Makes a list of timers that run for ms. The list lives as long as the
+/* Makes a list for timers that run for ms. The list lives as long as the
  * process, and is made once. */
 void timers_init(struct timers *timers, long ms);
 
