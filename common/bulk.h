@@ -7,10 +7,9 @@
 
 /*
  * Bytes that pass between a pipe and a socket without being looked at: the
- * kernel hands its pages over (splice). From a pipe into a TCP socket reading
- * and writing is faster, so the wrapper does this on unix sockets alone; the
- * bridge sends nothing so, and takes from any socket. Where the kernel has no
- * such thing bulk_move fails, and its callers copy.
+ * kernel hands its pages over (splice). That is worth while into unix sockets,
+ * and out of any; from a pipe into a TCP socket reading and writing is faster.
+ * Where the kernel has no such thing bulk_move fails: copy then.
  */
 
 /* What is less than this is read and written. */

@@ -5,8 +5,8 @@
 
 /*
  * Pipes of programs whose request is over: what they still print is read and
- * thrown away, so that they can go on. As long as one
- * is open the wrapper counts as in use (-idle).
+ * thrown away, so that they can go on. As long as one is open the wrapper
+ * counts as in use (-idle).
  */
 
 /* Takes over the reading end of a pipe, non-blocking, whoever watched it: the
