@@ -170,7 +170,7 @@ const struct opt bridge_options[] = {
 	{.word = NULL},
 };
 
-static void check_url(void)
+static void check_request(void)
 {
 	if (wish.data && wish.role != FCGI_FILTER)
 		opt_usage("-data goes with -role filter");
@@ -272,7 +272,7 @@ void bridge_read_words(int argc, char **argv)
 	}
 	i = opt_parse(bridge_options, &wish, argc, argv);
 	read_app(argv + i);
-	check_url();
+	check_request();
 	check_start();
 	settle_defaults();
 }

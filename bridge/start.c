@@ -213,7 +213,8 @@ int start_copies(const struct addr *addr, struct outcome *outcome)
 
 /* --- -supervise */
 
-static void restart(struct copies *copies, long index, int status)
+/* It is started again by revive. */
+static void note_end(struct copies *copies, long index, int status)
 {
 	char how[40];
 
@@ -232,7 +233,7 @@ static void reap(struct copies *copies)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (i = 0; i < copies->count; i++)
 			if (copies->pids[i] == pid)
-				restart(copies, i, status);
+				note_end(copies, i, status);
 }
 
 /* Starts what has ended, if it has lived long enough or waited long enough;
