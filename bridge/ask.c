@@ -11,6 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "field.h"
 #include "opt.h"
 #include "text.h"
 #include "wish.h"
@@ -136,18 +137,16 @@ static void add_request(struct params *params)
 		set(params, "CONTENT_LENGTH", "0");
 }
 
-/* As it stands in a variable's name, or 0: no character of a token (RFC 9110
- * §5.6.2). */
+/* As it stands in a variable's name, or 0: it is not of a header's. */
 static char of_variable(char c)
 {
-	if (c >= 'a' && c <= 'z')
-		return (char)(c - 'a' + 'A');
+	if (!field_is_token(c))
+		return 0;
 	if (c == '-')
 		return '_';
-	if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	    (c && strchr("!#$%&'*+.^_`|~", c)))
-		return c;
-	return 0;
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c;
 }
 
 /* HTTP_NAME_OF_IT, or the two names without HTTP_ (RFC 3875 §4.1.18). */

@@ -21,8 +21,7 @@ static bool is_field(const char *line, size_t length)
 {
 	size_t name = 0;
 
-	while (name < length && line[name] > ' ' && line[name] < 0x7f &&
-	       !strchr("()<>@,;:\\\"/[]?={}", line[name]))
+	while (name < length && field_is_token(line[name]))
 		name++;
 	return name > 0 && name < length && line[name] == ':';
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "field.h"
 #include "slice.h"
 #include "wish.h"
 
@@ -27,9 +28,7 @@ struct head {
 	size_t lines;	    /* complete ones */
 	size_t line_length; /* of the line that is coming */
 	size_t held;
-	/* The beginning of that line. The wrapper, too, looks for the end of a
-	 * first name in 256 bytes. */
-	char line[257];
+	char line[FIELD_NAME_MAX + 1]; /* the beginning of that line */
 	/* HEAD_MAX bytes of the caller's: what is kept back until it is known
 	 * what it is; not touched with SHOW_ALL. */
 	unsigned char *hold;

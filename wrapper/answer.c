@@ -13,6 +13,7 @@
 
 #include "bulk.h"
 #include "drain.h"
+#include "reply.h"
 #include "settings.h"
 
 #define NOT_COUNTED UINT64_MAX

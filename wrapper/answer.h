@@ -6,9 +6,9 @@
 #include <sys/types.h>
 
 #include "errors.h"
+#include "field.h"
 #include "loop.h"
 #include "out.h"
-#include "reply.h"
 
 /*
  * What one program prints: its stdout and stderr, as records of one request.
@@ -41,7 +41,7 @@ struct answer {
 	int status;	 /* HTTP's, as far as the first bytes tell it */
 	uint16_t head_have;
 	unsigned char *head; /* what must wait: first, or more is held */
-	unsigned char first[REPLY_HEAD_MAX];
+	unsigned char first[FIELD_NAME_MAX];
 	const char *program; /* for the log */
 	pid_t pid;
 };

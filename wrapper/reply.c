@@ -7,13 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "field.h"
 #include "text.h"
-
-/* A character of a field name (RFC 3875 §2.2, token). */
-static bool is_token(unsigned char c)
-{
-	return c > ' ' && c < 0x7f && !strchr("()<>@,;:\\\"/[]?={}", c);
-}
 
 static enum reply_head judge_status(const unsigned char *bytes, size_t n)
 {
@@ -31,15 +26,15 @@ enum reply_head reply_judge(const unsigned char *bytes, size_t n)
 {
 	size_t i;
 
-	for (i = 0; i < n && i < REPLY_HEAD_MAX; i++) {
+	for (i = 0; i < n && i < FIELD_NAME_MAX; i++) {
 		if (bytes[i] == ':' && i > 0)
 			return REPLY_FIELD;
 		if (bytes[i] == '/')
 			return judge_status(bytes, n);
-		if (!is_token(bytes[i]))
+		if (!field_is_token((char)bytes[i]))
 			return REPLY_BAD;
 	}
-	return i < REPLY_HEAD_MAX ? REPLY_UNKNOWN : REPLY_BAD;
+	return i < FIELD_NAME_MAX ? REPLY_UNKNOWN : REPLY_BAD;
 }
 
 bool reply_is_whole(const unsigned char *bytes, size_t n)

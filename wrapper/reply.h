@@ -9,9 +9,6 @@
  * line, and the pages that the wrapper itself sends. Pure functions on bytes.
  */
 
-/* A first line without a colon in so many bytes is no header field. */
-#define REPLY_HEAD_MAX 256
-
 enum reply_head {
 	REPLY_UNKNOWN, /* too few bytes to tell */
 	REPLY_FIELD,   /* begins with a header field */
