@@ -22,6 +22,7 @@
 #include "image.h"
 #include "log.h"
 #include "loop.h"
+#include "prelude.h"
 #include "settings.h"
 #include "shared.h"
 #include "template.h"
@@ -301,7 +302,7 @@ static char **environment(struct env *env, bool later)
 		if (env_put(env, set.env.word[i]) < 0)
 			return NULL;
 	if (env_set(env, "PATH", set.path) < 0 ||
-	    env_set(env, "LD_PRELOAD", image_template()) < 0 ||
+	    env_set(env, "LD_PRELOAD", prelude_library()) < 0 ||
 	    /* Once for all of them, not once in each. */
 	    env_set(env, "LD_BIND_NOW", "1") < 0 ||
 	    env_set(env, TEMPLATE_VARIABLE,
@@ -320,7 +321,7 @@ static int start_process(struct template *template, const struct image *image,
 	spawn.argv = image->words;
 	spawn.envp = environment(&env, image->later);
 	/* Without it the program would simply run. */
-	spawn.library = image_template();
+	spawn.library = prelude_library();
 	spawn.files[0] = theirs;
 	spawn.files[1] = null_fd;
 	/* The log is not an owner's to write to, nor to cut. */
@@ -414,7 +415,7 @@ void preload_init(void)
 	timers_init(&patience, START_MS);
 	child_mind_strangers(stranger_ended);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null_fd < 0 || image_init() < 0) {
+	if (null_fd < 0 || prelude_init() < 0) {
 		note("-preload: template.so is not found beside the command or "
 		     "in ../lib/cgi-fcgi, by a path without blanks, : and $: "
 		     "nothing is preloaded");
