@@ -29,8 +29,6 @@
 #define SIGNALED   128 /* and the signal's number, in an exit status */
 #define SIGNAL_MAX 64
 
-extern char **environ;
-
 /* The beginnings stand one behind the other, each with its NUL. */
 static bool begins_with_any(const char *pair, const char *begins)
 {

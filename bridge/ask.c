@@ -10,13 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "field.h"
 #include "opt.h"
 #include "text.h"
 #include "wish.h"
-
-extern char **environ;
 
 static char *join(struct params *params, const char *a, const char *b,
 		  const char *c)

@@ -27,8 +27,6 @@
 #define SETTLE_MS    1 /* most have been executed by then */
 #define SETTLE_MAX   1000
 
-extern char **environ;
-
 /* What a start needs until the program is there. */
 struct start {
 	struct program program;
