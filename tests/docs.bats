@@ -77,6 +77,18 @@ wrappers() {
 	done <<<"$(wrappers)"
 }
 
+@test "the README's tour of the source names every file of it" {
+	local file tour
+	tour=$(sed -n '/^## How the house/,/^## How it is tested/p' "$REPO/README.md")
+	for file in "$REPO"/{common,wrapper,preload,bridge}/*.c; do
+		file=$(basename "$file" .c)
+		grep -qw -- "$file" <<<"$tour" || {
+			echo "not in the README: $file"
+			return 1
+		}
+	done
+}
+
 @test "every file that the README links is there" {
 	local file
 	local files
