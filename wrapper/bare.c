@@ -4,7 +4,6 @@
 #include "bare.h"
 
 #include <errno.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool begun;
@@ -52,9 +51,4 @@ long bare_call(long number, long a, long b, long c, long d)
 #endif
 	result = syscall(number, a, b, c, d);
 	return result < 0 ? -errno : result;
-}
-
-int bare_limit(int resource, const struct rlimit *new, struct rlimit *old)
-{
-	return (int)syscall(SYS_prlimit64, 0, resource, new, old);
 }

@@ -2,7 +2,6 @@
 #define BARE_H
 
 #include <stdbool.h>
-#include <sys/resource.h>
 
 /*
  * System calls without the C library: for a process that shares the memory of
@@ -22,10 +21,5 @@ void bare_begin(void);
 
 /* Returns what the kernel does: a result, or -errno. */
 long bare_call(long number, long a, long b, long c, long d);
-
-/* prlimit(2) of this process, by its number: the C libraries do not agree on
- * the type of the resource, and musl's setrlimit brings threads with it. Either
- * limit may be NULL. Returns 0, or -1 and errno. */
-int bare_limit(int resource, const struct rlimit *new, struct rlimit *old);
 
 #endif

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "admit.h"
-#include "bare.h"
 #include "child.h"
 #include "conn.h"
 #include "log.h"
@@ -24,6 +23,7 @@
 #include "peers.h"
 #include "preload.h"
 #include "request.h"
+#include "rlimit.h"
 #include "run.h"
 #include "settings.h"
 #include "shared.h"
@@ -310,12 +310,12 @@ static void raise_files(void)
 {
 	struct rlimit limit;
 
-	if (bare_limit(RLIMIT_NOFILE, NULL, &set.files) < 0 ||
+	if (rlimit_change(RLIMIT_NOFILE, NULL, &set.files) < 0 ||
 	    set.files.rlim_cur == set.files.rlim_max)
 		return;
 	limit = set.files;
 	limit.rlim_cur = limit.rlim_max;
-	if (bare_limit(RLIMIT_NOFILE, &limit, NULL) < 0)
+	if (rlimit_change(RLIMIT_NOFILE, &limit, NULL) < 0)
 		set.files.rlim_cur = set.files.rlim_max;
 }
 

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "bare.h"
+#include "rlimit.h"
 #include "settings.h"
 
 #define STACK_SIZE   16384	/* for child_main() */
@@ -99,13 +100,13 @@ static bool can_have(const struct limit *limit)
 {
 	struct rlimit own, more;
 
-	if (bare_limit(limit->resource, NULL, &own) < 0 ||
+	if (rlimit_change(limit->resource, NULL, &own) < 0 ||
 	    limit->value <= own.rlim_max)
 		return true;
 	more = own;
 	more.rlim_max = limit->value;
-	return bare_limit(limit->resource, &more, NULL) == 0 &&
-	       bare_limit(limit->resource, &own, NULL) == 0;
+	return rlimit_change(limit->resource, &more, NULL) == 0 &&
+	       rlimit_change(limit->resource, &own, NULL) == 0;
 }
 
 const struct limit *spawn_refused_limit(void)
@@ -259,7 +260,7 @@ static bool has_many_numbers(void)
 {
 	struct rlimit own;
 
-	return bare_limit(RLIMIT_NOFILE, NULL, &own) == 0 &&
+	return rlimit_change(RLIMIT_NOFILE, NULL, &own) == 0 &&
 	       own.rlim_max >= FILES_PLENTY;
 }
 

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "bare.h"
 #include "record.h"
+#include "rlimit.h"
 #include "settings.h"
 #include "text.h"
 
@@ -64,7 +64,7 @@ static long max_connections(void)
 {
 	struct rlimit limit;
 
-	if (bare_limit(RLIMIT_NOFILE, NULL, &limit) < 0 ||
+	if (rlimit_change(RLIMIT_NOFILE, NULL, &limit) < 0 ||
 	    limit.rlim_cur <= FDS_RESERVED)
 		return 1;
 	if (limit.rlim_cur > 65535)
