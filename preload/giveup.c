@@ -11,11 +11,12 @@
 
 _Noreturn void give_up(const char *why)
 {
+	const char *error = errno ? strerror(errno) : "";
 	char line[512];
 
 	snprintf(line, sizeof(line),
-		 "cgi-fcgi: %s: cannot be preloaded: %s: %s\n",
-		 program_invocation_name, why, strerror(errno));
+		 "cgi-fcgi: %s: cannot be preloaded: %s%s%s\n",
+		 program_invocation_name, why, *error ? ": " : "", error);
 	CALL(write, STDERR_FILENO, line, strlen(line));
 	_exit(1);
 }

@@ -6,7 +6,7 @@
  * why from stderr, and runs the program as always.
  */
 
-/* Says why, and what errno means. */
+/* Says why, and what errno means unless it is 0. */
 _Noreturn void give_up(const char *why);
 
 #endif

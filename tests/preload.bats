@@ -449,6 +449,8 @@ childless() {
 		[[ $output == *fine* ]]
 	done
 	wait_for logged 'it has started threads'
+	# Nothing of the system's has failed.
+	run ! grep 'started threads: ' wrapper.log
 	wait_for logged "$PWD/it.py: is not preloaded"
 	wait_for childless "$WRAPPER"
 	run -0 get "$PWD/it.py"
