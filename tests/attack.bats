@@ -95,6 +95,14 @@ many() {
 	over
 }
 
+@test "a variable of the wrapper's own that is sent 80,000 times holds nobody up" {
+	target
+	attack repeats "$(many 40 400)"
+	run -0 wire 'timeout 3' "get 1 $CGI/hello" 'end 1'
+	serves
+	over
+}
+
 @test "a request that never is complete does not hold up the end" {
 	target
 	attack params 3

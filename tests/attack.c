@@ -6,6 +6,7 @@
  *	garbage	likewise, with bytes that are no FastCGI, or hardly
  *	params	N requests on a connection whose variables never end
  *	names	a request of N variables whose names share a place of a table
+ *	repeats	N requests with one variable of the wrapper's own, 80,000 times
  *	ids	N requests on a connection, all begun before any is complete
  *	aborts	likewise, and aborted; of the last one's reply nothing is read
  *	runs	N requests of PROGRAM on connections of their own
@@ -37,6 +38,7 @@ enum {
 	PLACES = 1 << 18, /* of the wrapper's table for so many names */
 	PARTS_MAX = 400,
 	PATIENCE_MS = 60000,
+	REPEATS = 80000, /* with lengths and name they are less than 1 MiB */
 };
 
 static struct endpoint target;
@@ -272,6 +274,41 @@ static void names(int n)
 		;
 }
 
+static void put_repeats(int fd, uint16_t id)
+{
+	static const char name[] = "FCGI_ROLE";
+	const size_t length = sizeof(name) - 1;
+	static unsigned char block[CHUNK];
+	size_t used = 0;
+	int i;
+
+	put_begin(fd, id);
+	for (i = 0; i < REPEATS; i++) {
+		used += pair_lengths(block + used, (uint32_t)length, 0);
+		memcpy(block + used, name, length);
+		used += length;
+		if (used < CHUNK - 64 && i < REPEATS - 1)
+			continue;
+		put_record(fd, FCGI_PARAMS, id, block, used);
+		used = 0;
+	}
+	put_pair(fd, id, "SCRIPT_FILENAME", program, strlen(program));
+	put_record(fd, FCGI_PARAMS, id, "", 0);
+	put_record(fd, FCGI_STDIN, id, "", 0);
+}
+
+static void repeats(int n)
+{
+	int fd = dial();
+	int i;
+
+	for (i = 1; i <= n; i++)
+		put_repeats(fd, (uint16_t)i);
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
 /* Reads until n requests have ended. */
 static int count_ends(int fd, int n)
 {
@@ -382,6 +419,8 @@ int main(int argc, char **argv)
 		params(n);
 	else if (strcmp(argv[2], "names") == 0)
 		names(n);
+	else if (strcmp(argv[2], "repeats") == 0)
+		repeats(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
 	else if (strcmp(argv[2], "aborts") == 0)

@@ -197,21 +197,24 @@ const char *env_get(const struct env *env, const char *name)
 	return found;
 }
 
+/* In one pass: it may have come as often as there is room for. */
 static void unset(struct env *env, const char *name, size_t length)
 {
+	size_t kept = 0;
 	size_t at = 0;
 
 	while (at < env->used) {
-		char *p = env->text + at;
-		size_t whole = strlen(p) + 1;
+		size_t whole = strlen(env->text + at) + 1;
 
-		if (is_named(env, at, name, length)) {
-			memmove(p, p + whole, env->used - at - whole);
-			env->used -= whole;
-		} else {
-			at += whole;
+		if (!is_named(env, at, name, length)) {
+			if (kept < at)
+				memmove(env->text + kept, env->text + at,
+					whole);
+			kept += whole;
 		}
+		at += whole;
 	}
+	env->used = kept;
 }
 
 void env_unset(struct env *env, const char *name)
