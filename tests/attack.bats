@@ -103,6 +103,16 @@ many() {
 	over
 }
 
+@test "a descriptor that is sent to the socket, and takes a minute to close, holds nobody up" {
+	# Before Linux 6.16 nobody can refuse one.
+	perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0);
+		exit !setsockopt S, SOL_SOCKET, 83, 0' || return 0
+	target
+	attack descriptors 1
+	serves
+	over
+}
+
 @test "a request that never is complete does not hold up the end" {
 	target
 	attack params 3

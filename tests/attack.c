@@ -7,6 +7,9 @@
  *	params	N requests on a connection whose variables never end
  *	names	a request of N variables whose names share a place of a table
  *	repeats	N requests with one variable of the wrapper's own, 80,000 times
+ *	descriptors	on each of N connections a descriptor whose closing
+ *lasts alike	63 requests on each of N connections, with ids that shared a
+ *		place of a table of all connections, and records of such an id
  *	ids	N requests on a connection, all begun before any is complete
  *	aborts	likewise, and aborted; of the last one's reply nothing is read
  *	runs	N requests of PROGRAM on connections of their own
@@ -18,6 +21,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -309,6 +313,60 @@ static void repeats(int n)
 		;
 }
 
+/* A socket that waits for somebody who reads nothing before it is closed. */
+static int lingering(void)
+{
+	static const char block[CHUNK];
+	const struct linger linger = {1, PATIENCE_MS / 1000};
+	struct sockaddr_in name = {.sin_family = AF_INET};
+	socklen_t size = sizeof(name);
+	int server = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(server, (struct sockaddr *)&name, size) < 0 ||
+	    listen(server, 1) < 0 ||
+	    getsockname(server, (struct sockaddr *)&name, &size) < 0 ||
+	    connect(fd, (struct sockaddr *)&name, size) < 0)
+		stop("a connection of its own");
+	while (send(fd, block, sizeof(block), MSG_DONTWAIT) > 0)
+		;
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	return fd;
+}
+
+static void give(int to, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = CMSG_LEN(sizeof(int))}};
+	char version = FCGI_VERSION_1;
+	struct iovec part = {&version, 1};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	/* Whoever closes it last waits. */
+	if (sendmsg(to, &message, MSG_NOSIGNAL) == 1)
+		close(fd);
+}
+
+static void descriptors(int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		give(dial(), lingering());
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
 /* Reads until n requests have ended. */
 static int count_ends(int fd, int n)
 {
@@ -421,6 +479,8 @@ int main(int argc, char **argv)
 		names(n);
 	else if (strcmp(argv[2], "repeats") == 0)
 		repeats(n);
+	else if (strcmp(argv[2], "descriptors") == 0)
+		descriptors(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
 	else if (strcmp(argv[2], "aborts") == 0)
