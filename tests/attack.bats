@@ -113,6 +113,13 @@ many() {
 	over
 }
 
+@test "63,000 requests on 1,000 connections, whichever ids they have, hold nobody up" {
+	target
+	attack alike 1000
+	serves
+	over
+}
+
 @test "a request that never is complete does not hold up the end" {
 	target
 	attack params 3

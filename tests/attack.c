@@ -42,6 +42,8 @@ enum {
 	PLACES = 1 << 18, /* of the wrapper's table for so many names */
 	PARTS_MAX = 400,
 	PATIENCE_MS = 60000,
+	ALIKE = 100000,
+	CONN_SIZE = 288, /* of the wrapper's, where glibc has 64 bits */
 	REPEATS = 80000, /* with lengths and name they are less than 1 MiB */
 };
 
@@ -367,6 +369,28 @@ static void descriptors(int n)
 		;
 }
 
+static uint16_t alike_id(int conn, int i)
+{
+	return (uint16_t)((ALIKE - conn * CONN_SIZE / 256) % 1024 & 1023) |
+	       (uint16_t)(i << 10);
+}
+
+static void alike(int n)
+{
+	int *fds = dial_all(n);
+	int i, id;
+
+	for (i = 0; i < n; i++)
+		for (id = 1; id < 64; id++)
+			put_begin(fds[i], alike_id(i, id));
+	for (i = 0; i < ALIKE; i++)
+		put_record(fds[n / 2], FCGI_STDIN, alike_id(n / 2, 0), "", 0);
+	under_way();
+	while (goes_on(1000))
+		;
+	free(fds);
+}
+
 /* Reads until n requests have ended. */
 static int count_ends(int fd, int n)
 {
@@ -481,6 +505,8 @@ int main(int argc, char **argv)
 		repeats(n);
 	else if (strcmp(argv[2], "descriptors") == 0)
 		descriptors(n);
+	else if (strcmp(argv[2], "alike") == 0)
+		alike(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
 	else if (strcmp(argv[2], "aborts") == 0)

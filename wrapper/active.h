@@ -14,6 +14,8 @@
 struct active {
 	struct request *first; /* the newest */
 	uint32_t count;
+	uint32_t room;		/* so many the table, or none, is good for */
+	struct request **table; /* by id, room long; NULL: few need none */
 	struct request *turn_first; /* of those with something to say */
 	struct request **turn_last;
 };
@@ -21,9 +23,8 @@ struct active {
 /* To be called once; the struct must stay where it is. */
 void active_init(struct active *active);
 
-/* The request of that id; NULL if the owner, which is the connection, has
- * none. */
-struct request *active_find(const void *owner, uint16_t id);
+/* The request of that id, or NULL. */
+struct request *active_find(const struct active *active, uint16_t id);
 
 void active_add(struct active *active, struct request *request);
 

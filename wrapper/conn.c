@@ -192,7 +192,7 @@ static void begin(struct conn *conn, const struct record *record)
 			  record->id);
 		return;
 	}
-	if (active_find(conn, record->id)) {
+	if (active_find(&conn->active, record->id)) {
 		break_off(conn, "FCGI_BEGIN_REQUEST for an active request, id",
 			  record->id);
 		return;
@@ -337,7 +337,7 @@ static size_t take_record(struct conn *conn, const struct record *record)
 	} else if (record->id == FCGI_NULL_REQUEST_ID) {
 		manage(conn, record);
 	} else {
-		request = active_find(conn, record->id);
+		request = active_find(&conn->active, record->id);
 		if (request)
 			return give(conn, request, record);
 	}
@@ -435,7 +435,7 @@ static bool pass_body(struct conn *conn)
 		conn->bulk = false;
 	if (!conn->bulk || left < BULK_MIN)
 		return false;
-	request = active_find(conn, record.id);
+	request = active_find(&conn->active, record.id);
 	passed =
 		request ? intake_pass_stdin(request, conn->socket.fd, left) : 0;
 	if (passed > 0) {
