@@ -138,6 +138,14 @@ many() {
 	wait_for idle
 }
 
+@test "20,000 status pages that nobody reads take no memory beside their requests" {
+	target -status /status
+	attack pages 20000 /status
+	small 120000
+	serves
+	over
+}
+
 @test "the end of a connection with 65,535 requests that nobody reads the end of holds nobody up" {
 	target
 	attack aborts 65535

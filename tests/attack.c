@@ -10,6 +10,7 @@
  *	descriptors	on each of N connections a descriptor whose closing
  *lasts alike	63 requests on each of N connections, with ids that shared a
  *		place of a table of all connections, and records of such an id
+ *	pages	N requests whose SCRIPT_NAME is PROGRAM, no reply is read
  *	ids	N requests on a connection, all begun before any is complete
  *	aborts	likewise, and aborted; of the last one's reply nothing is read
  *	runs	N requests of PROGRAM on connections of their own
@@ -431,6 +432,23 @@ static void ids(int n)
 	printf("%d answered\n", count_ends(fd, n));
 }
 
+static void pages(int n)
+{
+	int fd = dial();
+	int i;
+
+	for (i = 1; i <= n; i++)
+		put_begin(fd, (uint16_t)i);
+	for (i = 1; i <= n; i++) {
+		put_pair(fd, (uint16_t)i, "SCRIPT_NAME", program,
+			 strlen(program));
+		put_record(fd, FCGI_PARAMS, (uint16_t)i, "", 0);
+	}
+	under_way();
+	while (goes_on(1000))
+		;
+}
+
 static void aborts(int n)
 {
 	int fd = dial();
@@ -507,6 +525,8 @@ int main(int argc, char **argv)
 		descriptors(n);
 	else if (strcmp(argv[2], "alike") == 0)
 		alike(n);
+	else if (strcmp(argv[2], "pages") == 0)
+		pages(n);
 	else if (strcmp(argv[2], "ids") == 0)
 		ids(n);
 	else if (strcmp(argv[2], "aborts") == 0)

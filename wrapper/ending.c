@@ -10,6 +10,7 @@
 #include "refusal.h"
 #include "reply.h"
 #include "settings.h"
+#include "status.h"
 #include "text.h"
 
 /* Room for all but the text, whatever is said. */
@@ -33,12 +34,24 @@ static void say_why(const struct ending *ending, struct out *out, uint16_t id)
 	out_record(out, FCGI_STDERR, id, line, n);
 }
 
+/* Written where it is sent from: of pages that wait for a server that does not
+ * read there may be thousands. */
+static void say_status(const struct ending *ending, struct out *out,
+		       uint16_t id)
+{
+	size_t room;
+	unsigned char *page = out_content(out, &room);
+
+	out_commit(out, FCGI_STDOUT, id,
+		   status_page((char *)page, ending->asked));
+}
+
 bool ending_say(const struct ending *ending, struct out *out, uint16_t id,
 		bool stderr_opened)
 {
 	char page[REPLY_PAGE_MAX];
 
-	if (out_space(out) < SPACE + ending->text_length)
+	if (out_space(out) < SPACE + (ending->asked ? STATUS_PAGE_MAX : 0))
 		return false;
 	if (ending->why && set.stderr_mode & STDERR_FCGI) {
 		say_why(ending, out, id);
@@ -47,9 +60,8 @@ bool ending_say(const struct ending *ending, struct out *out, uint16_t id,
 	if (ending->page)
 		out_record(out, FCGI_STDOUT, id, page,
 			   reply_page(page, ending->page));
-	if (ending->text)
-		out_record(out, FCGI_STDOUT, id, ending->text,
-			   ending->text_length);
+	if (ending->asked)
+		say_status(ending, out, id);
 	out_record(out, FCGI_STDOUT, id, NULL, 0);
 	if (stderr_opened)
 		out_record(out, FCGI_STDERR, id, NULL, 0);
@@ -60,5 +72,4 @@ bool ending_say(const struct ending *ending, struct out *out, uint16_t id,
 void ending_free(struct ending *ending)
 {
 	free(ending->why);
-	free(ending->text);
 }

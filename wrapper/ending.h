@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "env.h"
 #include "out.h"
 
 /*
@@ -14,10 +15,9 @@
  */
 
 struct ending {
-	int page;   /* the HTTP status to say, or 0 */
-	char *text; /* a whole reply; owned */
-	size_t text_length;
-	char *why; /* a line for FCGI_STDERR; owned */
+	int page;		 /* the HTTP status to say, or 0 */
+	const struct env *asked; /* for the status page, or NULL */
+	char *why;		 /* a line for FCGI_STDERR; owned */
 	uint32_t app_status;
 };
 

@@ -30,19 +30,6 @@ static bool has_length(const struct request *request)
 	return length && *length && !length[strspn(length, "0123456789")];
 }
 
-static void say_status_page(struct request *request)
-{
-	struct ending *ending = &request->ending;
-
-	ending->text = malloc(STATUS_PAGE_MAX);
-	if (ending->text)
-		ending->text_length = status_page(ending->text, &request->env);
-	else
-		ending->page = 503;
-	request->answer.status = 200;
-	request_end(request, 0);
-}
-
 static void lack_memory(struct request *request)
 {
 	request_fail(request, 503, 0, FAILED_RESOURCE,
@@ -69,7 +56,9 @@ void intake_params_end(struct request *request)
 	if (request->state != REQUEST_BODY)
 		return;
 	if (status_is_asked(env)) {
-		say_status_page(request);
+		request->ending.asked = env;
+		request->answer.status = 200;
+		request_end(request, 0);
 		return;
 	}
 	request->holds_reply = request_is_from(request, "nginx");
