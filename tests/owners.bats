@@ -37,15 +37,17 @@ refused() {
 	[[ $output == *'STDERR seen'* ]]
 }
 
-@test "before an owner's program begins its owner cannot make the wrapper's memory a core dump" {
+@test "before an owner's program begins its owner can neither look into the wrapper's memory nor make a core dump of it" {
 	wrapper -as-owner 1000
 	start strace strace -qq -f -o trace -p "$WRAPPER" \
-		-e trace=setresuid,setresuid32,prctl,execve
+		-e trace=setresuid,setresuid32,prctl,execve,rt_sigprocmask
 	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
 	run -0 who
 	stop strace
-	run -0 awk '/setresuid/ { u = NR } /DUMPABLE, SUID_DUMP_DIS/ { d = NR }
-		/execve.*who/ { e = NR } END { exit !(u && u < d && d < e) }' trace
+	run -0 awk '/MASK, ~\[\]/ { s = NR } /KEEPCAPS, 1/ { k = NR }
+		/setresuid/ { u = NR } /DUMPABLE, SUID_DUMP_DIS/ { d = NR }
+		/execve.*who/ { e = NR }
+		END { exit !(s && k && s < u && k < u && u < d && d < e) }' trace
 }
 
 @test "-as-owner refuses an owner below MINUID, and root in any case" {

@@ -181,9 +181,15 @@ static long set_files(const struct spawn *spawn)
 	return result;
 }
 
+static long set_mask(const void *signals)
+{
+	return bare_call(SYS_rt_sigprocmask, SIG_SETMASK, address(signals), 0,
+			 SIGNALS_SIZE);
+}
+
 static long run(const struct spawn *spawn)
 {
-	static const unsigned char none[SIGNALS_SIZE];
+	static const uint64_t none[2];
 	long result = 0;
 
 	if (spawn->library)
@@ -197,18 +203,23 @@ static long run(const struct spawn *spawn)
 	/* It tells of no death before that. */
 	if (call(SYS_getppid, 0, 0, 0) != spawn->parent)
 		return -ESRCH;
-	bare_call(SYS_rt_sigprocmask, SIG_SETMASK, address(none), 0,
-		  SIGNALS_SIZE);
+	set_mask(none);
 	return call(SYS_execve, address(spawn->path), address(spawn->argv),
 		    address(spawn->envp));
 }
 
+/* From then on its owner has power over it, and the memory is still ours. What
+ * has capabilities he may neither trace nor look into, even where
+ * fs.suid_dumpable is 1; execve takes them away. Nor may he make it dump core,
+ * which up to Linux 5.15 ends all that share its memory. */
 static long change_owner(const struct spawn *spawn)
 {
-	long result = become_user(spawn->uid, spawn->gid);
+	static const uint64_t all[2] = {UINT64_MAX, UINT64_MAX};
+	long result;
 
-	/* Its owner may now make it dump core, which up to Linux 5.15 ends all
-	 * that share its memory, where fs.suid_dumpable lets it. */
+	set_mask(all);
+	call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0);
+	result = become_user(spawn->uid, spawn->gid);
 	if (result == 0)
 		call(SYS_prctl, PR_SET_DUMPABLE, 0, 0);
 	return result;
