@@ -193,6 +193,32 @@ show_logs() {
 	done >&2
 }
 
+# goes_on: whether the wrapper goes on while a program is started: not under
+# valgrind, and where wrapper/bare.h does not know how it waits.
+goes_on() {
+	[ "${INSTRUMENTED:-}" != valgrind ] &&
+		[[ $(uname -m)-$(getconf LONG_BIT) =~ ^(x86_64|aarch64)-64$ ]]
+}
+
+# leases FILE: a lease on it, until the file `go` is there.
+leases() {
+	start holder perl -MFcntl -e '
+		$SIG{IO} = "IGNORE";
+		open F, "+<", $ARGV[0] and fcntl F, 1024, F_WRLCK or die "$!";
+		open H, ">", "held";
+		select undef, undef, undef, 0.02 until -e "go";' "$1"
+	wait_for [ -e held ]
+}
+
+# The processes that shall be programs, but are still the wrapper's.
+beginning() {
+	local pid
+	for pid in $(children_of "$WRAPPER"); do
+		is_template "$pid" || [ ! "/proc/$pid/exe" -ef "$CGI_FCGI" ] ||
+			echo "$pid"
+	done
+}
+
 # memory_counts: whether memory can be measured (not under instruments).
 memory_counts() {
 	[ -z "${INSTRUMENTED:-}" ]

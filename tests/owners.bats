@@ -50,6 +50,34 @@ refused() {
 		END { exit !(s && k && s < u && k < u && u < d && d < e) }' trace
 }
 
+@test "-as-owner: who holds up the start of his programs holds up no wrapper, and others no longer than his requests last" {
+	goes_on || return 0
+	wrapper -as-owner 1000 -grace 0.5 -queue 0 -status /status
+	cp -R site/cgi site/other
+	chown -R "$V:$V" site/other
+	leases "$PWD/site/cgi/who"
+	local i items=()
+	for i in {1..12}; do
+		items+=("get $i $PWD/site/cgi/who")
+	done
+	start owner "$BUILD/wire" "$SOCK" 'timeout 60' "${items[@]}" 'end 1'
+	eight() {
+		[ "$(beginning | wc -l)" -eq 8 ]
+	}
+	wait_for eight
+	start other "$BUILD/wire" "$SOCK" 'timeout 60' \
+		"get 1 $PWD/site/other/who" 'end 1' 'tell 1'
+	five_wait() {
+		"$CGI_FCGI" -connect "$SOCK" -url /status -timeout 3 |
+			grep -qx 'queued: 5'
+	}
+	wait_for five_wait
+	stop owner
+	ended other
+	grep -q "$V $V $V" other.log
+	touch go
+}
+
 @test "-as-owner refuses an owner below MINUID, and root in any case" {
 	wrapper -as-owner 61235
 	refused 'below -as-owner'

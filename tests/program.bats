@@ -414,37 +414,11 @@ refused() {
 	refused 403 'a folder' SCRIPT_FILENAME=/
 }
 
-# goes_on: whether the wrapper goes on while a program is started: not under
-# valgrind, and where wrapper/bare.h does not know how it waits.
-goes_on() {
-	[ "${INSTRUMENTED:-}" != valgrind ] &&
-		[[ $(uname -m)-$(getconf LONG_BIT) =~ ^(x86_64|aarch64)-64$ ]]
-}
-
-# holds FILE: a lease on it, until the file `go` is there.
-holds() {
-	start holder perl -MFcntl -e '
-		$SIG{IO} = "IGNORE";
-		open F, "+<", $ARGV[0] and fcntl F, 1024, F_WRLCK or die "$!";
-		open H, ">", "held";
-		select undef, undef, undef, 0.02 until -e "go";' "$1"
-	wait_for [ -e held ]
-}
-
-# The processes that shall be programs, but are still the wrapper's.
-beginning() {
-	local pid
-	for pid in $(children_of "$WRAPPER"); do
-		is_template "$pid" || [ ! "/proc/$pid/exe" -ef "$CGI_FCGI" ] ||
-			echo "$pid"
-	done
-}
-
 @test "a program whose file the system does not give yet holds nobody else up" {
 	goes_on || return 0
 	wrapper
 	cp "$CGI/hello" late
-	holds "$PWD/late"
+	leases "$PWD/late"
 	run -0 wire 'timeout 20' "get 1 $PWD/late" "get 2 $CGI/hello" 'end 2' \
 		"create $PWD/go" 'end 1' 'tell 1 2'
 	[[ $output == *'1 STDOUT Content-Type'*'2 STDOUT Content-Type'* ]]
@@ -454,7 +428,7 @@ beginning() {
 	goes_on || return 0
 	wrapper
 	cp "$CGI/hello" late
-	holds "$PWD/late"
+	leases "$PWD/late"
 	local i n id=0 asks=() ends=() late=()
 	# Of eight places each that is late takes one.
 	for n in 8 7 6 5 4 3 2; do
@@ -482,7 +456,7 @@ beginning() {
 	[ "${INSTRUMENTED:-}" != valgrind ] || return 0
 	wrapper
 	cp "$CGI/hello" late
-	holds "$PWD/late"
+	leases "$PWD/late"
 	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/late" \
 		"get 2 $PWD/late" 'end 1' 'end 2' 'tell 1 2'
 	three_each() {
@@ -501,7 +475,7 @@ beginning() {
 	goes_on || return 0
 	wrapper -grace 0.5
 	cp "$CGI/hello" late
-	holds "$PWD/late"
+	leases "$PWD/late"
 	run -0 wire "get 1 $PWD/late" "get 2 $CGI/hello" 'end 2' 'abort 1' \
 		'end 1' 'tell 1'
 	[[ $output == *'1 END 143 0'* ]]
@@ -516,7 +490,7 @@ beginning() {
 	goes_on || return 0
 	wrapper
 	cp "$CGI/hello" late
-	holds "$PWD/late"
+	leases "$PWD/late"
 	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "get 1 $PWD/late" \
 		'end 1' 'tell 1'
 	start strace strace -qq -e trace=epoll_wait,epoll_pwait -o trace \

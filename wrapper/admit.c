@@ -5,6 +5,7 @@
 
 #include "run.h"
 #include "settings.h"
+#include "spawn.h"
 
 static bool refusing;
 
@@ -16,11 +17,25 @@ static struct request *first_waiting(void)
 	return place ? LOOP_OWNER(place, struct request, place) : NULL;
 }
 
+/* An owner can stop what is to become his program: whoever waited for one start
+ * more than there is room for would wait as long as he likes. */
+static bool may_start(void)
+{
+	return (!set.as_owner || spawn_has_room()) && shared_start(set.max);
+}
+
+/* Room for a start may be short before -max is reached. */
+static bool may_wait(void)
+{
+	return atomic_load(&shared->running) + atomic_load(&shared->waiting) <
+	       set.max + set.queue;
+}
+
 void admit_waiting(void)
 {
 	struct request *request = first_waiting();
 
-	while (request && shared_start(set.max)) {
+	while (request && may_start()) {
 		queue_leave(&request->place);
 		/* No longer WAITING, should it fail before it is RUNNING. */
 		request->state = REQUEST_BODY;
@@ -48,9 +63,9 @@ void admit_request(struct request *request)
 {
 	if (refusing) {
 		refuse_stopped(request);
-	} else if (!queue_first() && shared_start(set.max)) {
+	} else if (!queue_first() && may_start()) {
 		run_program(request);
-	} else if (atomic_load(&shared->waiting) < set.queue) {
+	} else if (may_wait()) {
 		request->state = REQUEST_WAITING;
 		queue_enter(&request->place);
 		/* What has ended in another worker since the first look may

@@ -328,6 +328,8 @@ static void settle_is_due(struct timer *timer)
 		settle_timers.ms *= 2;
 	timer_start(&settle_timers, timer);
 	launch_settle();
+	/* There may be room now. */
+	shared_wake();
 }
 
 static void settle_soon(void)

@@ -78,12 +78,17 @@ bool shared_start(long max)
 	return false;
 }
 
+void shared_wake(void)
+{
+	if (atomic_load(&shared->waiting) > 0)
+		ring();
+}
+
 void shared_end(void)
 {
 	mine->running--;
 	atomic_fetch_sub(&shared->running, 1);
-	if (atomic_load(&shared->waiting) > 0)
-		ring();
+	shared_wake();
 }
 
 int shared_bell(void)

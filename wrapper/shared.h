@@ -95,6 +95,9 @@ void shared_return(int worker);
 /* Takes the right to run one more program; false at -max. */
 bool shared_start(long max);
 
+/* Wakes the workers whose requests wait. */
+void shared_wake(void);
+
 /* Gives it back, and wakes the workers whose requests wait for it. */
 void shared_end(void);
 

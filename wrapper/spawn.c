@@ -380,16 +380,28 @@ pid_t spawn_start(struct spawn *spawn)
 	return -1;
 }
 
-pid_t spawn_begin(struct spawn *spawn)
+static struct loan *free_loan(void)
 {
-	pid_t pid;
 	int i = 1;
 
 	while (i < loan_count && loans[i].taken)
 		i++;
-	if (i >= loan_count)
+	return i < loan_count ? &loans[i] : NULL;
+}
+
+bool spawn_has_room(void)
+{
+	return loan_count == 1 || free_loan();
+}
+
+pid_t spawn_begin(struct spawn *spawn)
+{
+	struct loan *loan = free_loan();
+	pid_t pid;
+
+	if (!loan)
 		return spawn_start(spawn);
-	pid = start(spawn, &loans[i], 0);
+	pid = start(spawn, loan, 0);
 	/* It does so itself, but may be told to end before that. */
 	if (pid > 0)
 		setpgid(pid, pid);

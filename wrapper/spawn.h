@@ -77,6 +77,9 @@ pid_t spawn_begin(struct spawn *spawn);
  * to ask again; not if each has been waited for. */
 bool spawn_waits(void);
 
+/* Whether spawn_begin would not wait, or must in any case. */
+bool spawn_has_room(void);
+
 bool spawn_is_under_way(const struct spawn *spawn);
 
 /* Whether the process of one that is under way has become the program, or has
