@@ -78,6 +78,29 @@ refused() {
 	touch go
 }
 
+@test "-as-owner: what its owner puts in the place of a script that cannot be run is not looked into" {
+	goes_on || return 0
+	echo '#!/nobody/may/see' >secret
+	chmod 600 secret
+	echo 'no program' >site/interpreter
+	chmod 755 site/interpreter
+	program site/cgi/who <<<"#!$PWD/site/interpreter"
+	chown "$U:$U" site/cgi/who
+	wrapper -as-owner 1000
+	leases "$PWD/site/interpreter"
+	start asker "$BUILD/wire" "$SOCK" 'timeout 60' \
+		"get 1 $PWD/site/cgi/who" 'end 1' 'tell 1'
+	begins() {
+		[ -n "$(beginning)" ]
+	}
+	wait_for begins
+	ln -sf "$PWD/secret" site/cgi/who
+	touch go
+	ended asker
+	grep -q 'Status: 500' asker.log
+	! grep nobody asker.log wrapper.log || false
+}
+
 @test "-as-owner refuses an owner below MINUID, and root in any case" {
 	wrapper -as-owner 61235
 	refused 'below -as-owner'

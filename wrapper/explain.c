@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "settings.h"
 #include "text.h"
 
 /* What is wrong with a file that does not begin with #!. */
@@ -24,12 +25,14 @@ static const char *explain_binary(const char *line, int error)
 		       : "no program and no #! line";
 }
 
-/* Why the kernel finds an existing script's interpreter missing or unfit. */
+/* Why the kernel finds an existing script's interpreter missing or unfit. A
+ * link that stands there now was put there since: it may lead to a device. */
 static int explain_script(struct program *program, int error)
 {
 	char line[256];
 	int fd = openat(program->folder, program->local,
-			O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+			O_RDONLY | O_CLOEXEC | O_NONBLOCK |
+				(set.program ? 0 : O_NOFOLLOW));
 	ssize_t length = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
 	const char *what;
 	char reason[300];
