@@ -58,6 +58,20 @@ ticks() {
 	[[ $output == *hello* ]]
 }
 
+@test "a body that must wait, and for which there is no descriptor, is a 503" {
+	(ulimit -n 24 && wrapper)
+	WRAPPER=$(cat wrapper.pid)
+	local i items=()
+	for i in {1..20}; do
+		items+=("begin $i responder keep")
+		items+=("params $i SCRIPT_FILENAME=$CGI/hello" "params $i" "stdin $i x")
+	done
+	run -0 wire "${items[@]}" 'ends 1' 'tell 20'
+	[[ $output == *'Status: 503'* && $output == *'Too many open files'* ]]
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
 @test "a program that cannot even be looked for without a descriptor is a 503, too" {
 	(ulimit -n 60 && wrapper)
 	WRAPPER=$(cat wrapper.pid)

@@ -118,8 +118,9 @@ void request_lose_body(struct request *request, int error)
 			    "%.100s: %s",
 			    request_label(request), set.spool, strerror(error));
 	request_end_program(request);
-	request_fail(request, is_out_of_space(error) ? 507 : 500, 128 + SIGTERM,
-		     FAILED_BODY, why);
+	request_fail(request,
+		     is_out_of_space(error) ? 507 : refusal_status(error),
+		     128 + SIGTERM, FAILED_BODY, why);
 }
 
 void request_trim(void)
