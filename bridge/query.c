@@ -132,9 +132,11 @@ static int receive(struct query *query, int fd, struct patience *patience,
 	struct pollfd fds[] = {{.fd = fd, .events = POLLIN},
 			       {.fd = STDOUT_FILENO, .events = 0}};
 	unsigned char block[4096];
+	int ready = poll(fds, 2, patience_left(patience));
 	ssize_t n;
 
-	if (poll(fds, 2, patience_left(patience)) == 0)
+	/* Records that answer nothing may come without end. */
+	if (ready == 0 || patience_left(patience) == 0)
 		return outcome_fail(outcome, OUTCOME_TIME_OVER,
 				    "time is over: waited for the answer");
 	if (fds[1].revents)

@@ -350,6 +350,14 @@ bounded() {
 	done
 }
 
+@test "-values: endless records that answer nothing: 28 after -timeout" {
+	bad 'fill 1000000000000'
+	# Slowly, so that there is always something that is not read yet.
+	run -28 env ASAN_OPTIONS=detect_leaks=0 timeout 8 strace -qq -o trace -e trace=recvfrom \
+		-e inject=recvfrom:delay_exit=50000 \
+		"$CGI_FCGI" -connect "$SOCK" -values -timeout 0.4
+}
+
 @test "an answer that comes in single bytes is whole" {
 	bad params stdin 'split 1' 'out Content-Type: text/plain\n\nslow' \
 		'err said so\n' 'head 7 1 0 7' 'raw 1234567' 'end 9'
