@@ -171,6 +171,19 @@ childless() {
 	childless "$WRAPPER"
 }
 
+@test "a program's file that is a terabyte of nothing holds nobody up" {
+	sed 's/__libc_start_main/__libc_smart_tain/g' "$CGI_C/nonce" >it
+	chmod 755 it
+	truncate -s 1T it
+	wrapper -preload all
+	local i
+	for i in 1 2 3; do
+		run -0 wire 'timeout 10' "get 1 $PWD/it" 'end 1'
+	done
+	run -0 get "$CGI/hello"
+	logged "$PWD/it: is not preloaded: it does not begin as C programs do"
+}
+
 @test "a program that does not begin as C programs do, as those of Go, is run as always, and never for nothing" {
 	local i
 	cc -nostartfiles -o it -x c - <<-END

@@ -16,6 +16,9 @@
 
 #define NAME_SIZE 256 /* of a loader */
 
+/* Of a file so much is looked through: it may have holes of any size. */
+#define NAMES_MAX (16 << 20)
+
 static ElfW(Ehdr) own;
 static bool own_of_musl;
 
@@ -28,7 +31,7 @@ static ssize_t read_loader(int fd, const ElfW(Ehdr) * elf, char name[NAME_SIZE])
 	int i;
 
 	for (i = 0; i < elf->e_phnum; i++) {
-		off_t at = (off_t)elf->e_phoff + i * (off_t)sizeof(part);
+		off_t at = (off_t)(elf->e_phoff + (size_t)i * sizeof(part));
 
 		if (pread(fd, &part, sizeof(part), at) != sizeof(part))
 			break;
@@ -79,7 +82,8 @@ static bool begins_as_c(int fd)
 	off_t at = 0;
 	ssize_t n, i;
 
-	while ((n = pread(fd, block, sizeof(block), at)) > 0) {
+	while (at < NAMES_MAX &&
+	       (n = pread(fd, block, sizeof(block), at)) > 0) {
 		for (i = 0; i < n && matched < sizeof(name); i++)
 			/* The NUL is at both ends alone. */
 			if (block[i] == name[matched])
