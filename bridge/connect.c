@@ -18,6 +18,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "fds.h"
 #include "patience.h"
 
 #define PAUSE_FIRST_MS 10
@@ -127,6 +128,8 @@ static int connect_one(const struct endpoint *endpoint, int64_t until)
 
 	if (fd < 0)
 		return -1;
+	if (family == AF_UNIX)
+		fds_refuse(fd);
 	result = connect(fd, (const struct sockaddr *)&endpoint->name,
 			 endpoint->length);
 	if (result < 0 && until != AT_ONCE)

@@ -104,9 +104,7 @@ many() {
 }
 
 @test "a descriptor that is sent to the socket, and takes a minute to close, holds nobody up" {
-	# Before Linux 6.16 nobody can refuse one.
-	perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0);
-		exit !setsockopt S, SOL_SOCKET, 83, 0' || return 0
+	descriptors_can_be_refused || return 0
 	target
 	attack descriptors 1
 	serves

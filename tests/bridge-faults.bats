@@ -350,6 +350,37 @@ bounded() {
 	done
 }
 
+@test "a descriptor that an application sends, and that takes a minute to close: 28 after -timeout" {
+	descriptors_can_be_refused || return 0
+	start bad python3 -c '
+import array, socket, struct, sys
+app = socket.socket(socket.AF_UNIX)
+app.bind(sys.argv[1])
+app.listen()
+deaf = socket.create_server(("127.0.0.1", 0))
+late = socket.create_connection(deaf.getsockname())
+late.setblocking(False)
+try:
+    while True:
+        late.send(bytes(65536))
+except BlockingIOError:
+    pass
+late.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 60))
+bridge = app.accept()[0]
+try:
+    bridge.sendmsg([b"\1"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS,
+                             array.array("i", [late.fileno()]))])
+    late.close()
+except PermissionError:
+    pass
+bridge.recv(65536)
+while bridge.recv(65536):
+    pass
+' "$SOCK"
+	wait_for listens "$SOCK"
+	run -28 bounded 5 url / -timeout 0.4
+}
+
 @test "-values: endless records that answer nothing: 28 after -timeout" {
 	bad 'fill 1000000000000'
 	# Slowly, so that there is always something that is not read yet.

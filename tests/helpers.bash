@@ -219,6 +219,12 @@ beginning() {
 	done
 }
 
+# descriptors_can_be_refused: not before Linux 6.16.
+descriptors_can_be_refused() {
+	perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0);
+		exit !setsockopt S, SOL_SOCKET, 83, 0'
+}
+
 # memory_counts: whether memory can be measured (not under instruments).
 memory_counts() {
 	[ -z "${INSTRUMENTED:-}" ]

@@ -17,6 +17,7 @@
 #include "admit.h"
 #include "child.h"
 #include "conn.h"
+#include "fds.h"
 #include "log.h"
 #include "loop.h"
 #include "notify.h"
@@ -34,11 +35,6 @@
 #define ACCEPT_BATCH  256   /* connections a turn, in all workers */
 #define TELL_MS	      10000 /* between two STATUS= lines */
 #define PAUSE_MS      1000 /* without descriptors nothing is accepted so long */
-
-/* Linux 6.16. */
-#ifndef SO_PASSRIGHTS
-#define SO_PASSRIGHTS 83
-#endif
 
 struct acceptor {
 	struct watch watch;
@@ -280,15 +276,6 @@ static void idle_is_over(struct timer *timer)
 		stop(SIGTERM);
 }
 
-/* Nobody sends us descriptors. To close one that is sent can take as long as
- * who sends it likes: a socket's lingering, a file system's flush. */
-static void refuse_descriptors(int fd)
-{
-	const int off = 0;
-
-	setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
-}
-
 static int watch_all(struct listener *listeners, int count)
 {
 	sigset_t handled;
@@ -303,7 +290,7 @@ static int watch_all(struct listener *listeners, int count)
 	    loop_add(&bell, LOOP_IN) < 0)
 		return -1;
 	for (i = 0; i < count; i++) {
-		refuse_descriptors(listeners[i].fd);
+		fds_refuse(listeners[i].fd);
 		acceptors[i].watch.fd = listeners[i].fd;
 		acceptors[i].watch.ready = acceptor_ready;
 		acceptors[i].is_unix =
