@@ -199,6 +199,35 @@ refused() {
 	[[ $output == *root* ]]
 }
 
+@test "programs of others, by -user or -as-owner, have no terminal though the wrapper has one; Ctrl-C ends it" {
+	local as
+	program site/cgi/who <<-'END'
+		#!/bin/sh
+		printf 'A: b\n\n'
+		if (: </dev/tty) 2>/dev/null; then echo terminal; else echo none; fi
+	END
+	for as in "-user $U:$U" '-as-owner 1000' ''; do
+		rm -f keys
+		mkfifo keys
+		chown "$U:$U" site/cgi/who
+		# shellcheck disable=SC2016
+		start terminal sh -c 'exec script -qec "$1; echo ended" typescript <keys' \
+			sh "$CGI_FCGI -listen $SOCK $as"
+		exec {KEYS}>keys
+		wait_for listens "$SOCK"
+		run -0 "$BUILD/wire" "$SOCK" "get 1 $PWD/site/cgi/who" 'end 1' 'tell 1'
+		if [ -n "$as" ]; then
+			[[ $output == *none* ]]
+		else
+			[[ $output == *terminal* ]]
+		fi
+		printf '\003' >&"$KEYS"
+		wait_for deaf_at "$SOCK"
+		exec {KEYS}>&-
+		ended terminal
+	done
+}
+
 @test "-user becomes that user after listening, with no supplementary group" {
 	chmod 755 site site/cgi
 	wrapper -user "$U:$V"

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -101,8 +102,25 @@ void privilege_background(void)
 		die_errno("-pidfile %s", set.pidfile);
 }
 
+/* What runs as somebody else must not type into the terminal where we were
+ * started (TIOCSTI). Its Ctrl-C comes all the same. Whoever leads a session
+ * would end it so. */
+static void leave_terminal(void)
+{
+	int tty;
+
+	if ((!set.user && !set.as_owner) || getsid(0) == getpid())
+		return;
+	tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	if (tty < 0)
+		return;
+	ioctl(tty, TIOCNOTTY);
+	close(tty);
+}
+
 void privilege_drop(void)
 {
+	leave_terminal();
 	if (set.chroot && (chroot(set.chroot) < 0 || chdir("/") < 0))
 		die_errno("-chroot %s", set.chroot);
 	if (!set.user)
