@@ -6,8 +6,7 @@ load helpers
 export BATS_TEST_TIMEOUT=600
 
 setup_file() {
-	CC32=cc
-	[ "$(uname -m)" != x86_64 ] || CC32=i686-linux-gnu-gcc
+	CC32=$("$REPO/tests/cc32")
 	export CC32 MADE=$BATS_FILE_TMPDIR/made
 	make -s -C "$REPO" B="$MADE" BIN="$MADE/cgi-fcgi" "CC=$CC32" \
 		CFLAGS='-Os -Werror' all helpers >"$MADE.log" 2>&1 || :
@@ -55,7 +54,7 @@ setup() {
 
 @test "-preload: programs answer from templates, those of other machines as always" {
 	local i
-	"$CC32" -o compiled -x c - <<-'END'
+	$CC32 -o compiled -x c - <<-'END'
 		#include <stdio.h>
 		int main(void)
 		{

@@ -1,0 +1,54 @@
+# What brings the tests' packages, on machines that it only believes to see: an
+# apt-get that notes what it is asked, and no command but these.
+bats_require_minimum_version 1.5.0
+load helpers
+
+setup() {
+	here
+	mkdir bin
+	cp "$REPO/tests/install" "$REPO/tests/cc32" .
+	local name
+	for name in sh dirname rm chmod; do
+		ln -s "$(command -v $name)" bin/
+	done
+	command_is id 'echo 0'
+	command_is uname 'echo x86_64'
+	command_is gcc false
+	command_is apt-get "echo \"\$*\" >>$PWD/asked"
+	touch asked
+	chmod a+w asked
+}
+
+command_is() { # NAME TEXT
+	printf '#!/bin/sh\n%s\n' "$2" | program "bin/$1"
+}
+
+# install: as somebody who can change nothing on this machine.
+install() {
+	local as=()
+	[ "$(id -u)" -ne 0 ] ||
+		as=("$(command -v setpriv)" --reuid 65534 --regid 65534
+			--clear-groups)
+	run -0 env PATH="$PWD/bin" "${as[@]}" ./install
+}
+
+asked_for() { # WORD
+	grep -qE "^.* install.* $1( |\$)" asked
+}
+
+@test "tests/install has nothing removed that is installed" {
+	install
+	grep -q -- ' --no-remove .*install.* make' asked
+}
+
+@test "tests/install: where gcc makes programs of 32 bits no cross compiler is brought, which would take gcc-multilib's place" {
+	install
+	asked_for gcc-i686-linux-gnu
+	command_is gcc true
+	run -0 env PATH="$PWD/bin" ./cc32
+	[ "$output" = 'gcc -m32' ]
+	: >asked
+	install
+	asked_for make
+	run ! asked_for gcc-i686-linux-gnu
+}
