@@ -32,6 +32,11 @@ teardown() {
 	end_everything
 }
 
+# has COMMAND: of those that tests/install goes on without (it says so).
+has() {
+	command -v "$1" >/dev/null
+}
+
 # git_settings: nobody's own settings, and a name to commit with.
 git_settings() {
 	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$BATS_FILE_TMPDIR/gitconfig

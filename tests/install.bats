@@ -14,6 +14,7 @@ setup() {
 	command_is id 'echo 0'
 	command_is uname 'echo x86_64'
 	command_is gcc false
+	command_is apt-cache true
 	command_is apt-get "echo \"\$*\" >>$PWD/asked"
 	touch asked
 	chmod a+w asked
@@ -51,4 +52,15 @@ asked_for() { # WORD
 	install
 	asked_for make
 	run ! asked_for gcc-i686-linux-gnu
+}
+
+@test "tests/install: a server that this Debian does not have is named, and the others come" {
+	install
+	asked_for h2o
+	command_is apt-cache '[ "$2" != h2o ]'
+	: >asked
+	install
+	[[ $output == *'nothing is asked of h2o'* ]]
+	asked_for make
+	run ! asked_for h2o
 }

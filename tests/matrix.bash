@@ -9,6 +9,7 @@ MODULES=/usr/lib/apache2/modules
 # Used by whom it is loaded.
 # shellcheck disable=SC2034
 SERVERS='nginx apache apache-anew lighttpd caddy h2o haproxy haproxy-mux'
+has h2o || SERVERS=${SERVERS/h2o /}
 # shellcheck disable=SC2034
 STARTERS='mod_fcgid bin-path'
 
