@@ -75,7 +75,7 @@ bounded() {
 }
 
 @test "every address of a name is tried, also of one that has forty" {
-	unshare -rmn true || skip 'no namespace of the network'
+	apart -mn true || skip 'no namespace of the network'
 	local at
 	for at in {1..40}; do
 		echo "127.0.0.$at many.example"
@@ -94,7 +94,7 @@ bounded() {
 		trap - EXIT
 		timeout 5 "$CGI_FCGI" -listen many.example:9000 "$CGI/hello"
 	END
-	run -1 --separate-stderr unshare -rmn bash forty 3>&-
+	run -1 --separate-stderr apart -mn bash forty 3>&-
 	[ "$(grep -c hello <<<"$output")" -eq 3 ]
 	[[ $stderr == *'the name has more than 16 addresses'* ]]
 }
@@ -199,7 +199,7 @@ bounded() {
 }
 
 @test "a machine without IPv6: :PORT is refused, tried again and started like any" {
-	unshare -rn true || skip 'no namespace of the network'
+	apart -n true || skip 'no namespace of the network'
 	cat >without <<-'END'
 		ip link set lo up
 		echo 1 >/proc/sys/net/ipv6/conf/lo/disable_ipv6
@@ -214,7 +214,7 @@ bounded() {
 		echo $?
 		"$CGI_FCGI" -connect :9001 -url '/?pid' >pid && kill "$(cat pid)"
 	END
-	APP=$APP run -0 unshare -rn bash without 3>&-
+	APP=$APP run -0 apart -n bash without 3>&-
 	[ "$(cat refused)" = 'cgi-fcgi: :9000: connect: refused: nobody listens there' ]
 	[ "${lines[0]}" = 7 ]
 	[[ $output == *hello*0*'hello x'* ]]
@@ -581,7 +581,7 @@ while bridge.recv(65536):
 	local ask=(-connect some.example:9000 -connect-timeout 0.5)
 	export GATEWAY_INTERFACE=CGI/1.1
 	# Where a silent one cannot be put in its place, the C library is silent.
-	if ! unshare -rmn true; then
+	if ! apart -mn true; then
 		cc -shared -fPIC -o silence.so -x c - <<-'END'
 			#include <unistd.h>
 			int getaddrinfo(void) { return (int)sleep(5); }
@@ -605,7 +605,7 @@ while bridge.recv(65536):
 		kill $!
 		exit $status
 	END
-	run -28 --separate-stderr unshare -rmn bash silence "${ask[@]}" 3>&-
+	run -28 --separate-stderr apart -mn bash silence "${ask[@]}" 3>&-
 	[[ $output == 'Status: 504 '* ]]
 	[[ $stderr == *'the resolver does not answer' ]]
 }

@@ -37,6 +37,16 @@ has() {
 	command -v "$1" >/dev/null
 }
 
+# apart OPTION... COMMAND...: unshare. Root does without a namespace of users,
+# which a chroot does not allow.
+apart() {
+	if [ "$(id -u)" -eq 0 ]; then
+		unshare "$@"
+	else
+		unshare -r "$@"
+	fi
+}
+
 # git_settings: nobody's own settings, and a name to commit with.
 git_settings() {
 	export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=$BATS_FILE_TMPDIR/gitconfig
