@@ -14,8 +14,9 @@ activated() {
 	local options
 	options=$(sed -n 's/^Environment=DAEMON_OPTS=//p' \
 		/lib/systemd/system/fcgiwrap.service)
+	# One word, with braces (Debian 12) and without (13).
 	[ "$options" = -f ]
-	grep -qxF 'ExecStart=/usr/sbin/fcgiwrap ${DAEMON_OPTS}' \
+	grep -qxE 'ExecStart=/usr/sbin/fcgiwrap \$(DAEMON_OPTS|\{DAEMON_OPTS\})' \
 		/lib/systemd/system/fcgiwrap.service
 	cat >activate.pl <<-'END'
 		use POSIX; use Socket;
