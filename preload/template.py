@@ -112,9 +112,16 @@ def wait(given):
     library = ctypes.CDLL(None)
     listing = ctypes.c_int.in_dll(library, "cgi_fcgi_files").value
     os.write(listing, "".join(f"{name}\n" for name in files()).encode())
-    # With the interpreter's lock held: nothing else runs meanwhile.
-    ctypes.PyDLL(None).cgi_fcgi_wait()
-    ctypes.pythonapi.PyOS_AfterFork_Child()
+    # With the interpreter's lock held: nothing else runs meanwhile. What stands
+    # before a fork takes locks that what stands after it gives back.
+    interpreter = ctypes.PyDLL(None)
+    fork = [
+        interpreter.PyOS_BeforeFork,
+        interpreter.cgi_fcgi_wait,
+        interpreter.PyOS_AfterFork_Child,
+    ]
+    for step in fork:
+        step()
     take_environment(library)
     repeat(changed, removed, given)
     if "random" in sys.modules:

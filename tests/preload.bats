@@ -374,6 +374,26 @@ childless() {
 	[[ $output == *'lastthread\natexit\n'*'END 0 0'* ]]
 }
 
+@test "what a Python module wants done before and after a fork is done both, as by os.fork" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import forked
+		print("A: b\n\n", forked.steps, forked.lock.locked())
+	END
+	cat >forked.py <<-'END'
+		import os, threading
+		lock, steps = threading.Lock(), []
+		os.register_at_fork(
+		    before=lambda: steps.append("before") or lock.acquire(),
+		    after_in_child=lambda: steps.append("after") or lock.release())
+	END
+	serve
+	warm "$PWD/it.py"
+	forked "$PWD/it.py"
+	[[ $output == *"['before', 'after'] False"*'END 0 0'* ]]
+	[[ $output != *STDERR* ]]
+}
+
 @test "with -T a Perl script's variables are not to be trusted, as without" {
 	program it.pl <<-'END'
 		#!/usr/bin/perl -T
