@@ -19,12 +19,14 @@ EXPORTED size_t cgi_fcgi_env_length;
 
 static bool has_prelude;
 
-static struct change {
+struct change {
 	struct change *next;
 	char *name;
 	const char *value; /* NULL: removed */
 	bool had;	   /* there was one before */
-} * changes;
+};
+
+static struct change *changes;
 
 /* Behind the request the list of its variables, each of which has two bytes at
  * least. */

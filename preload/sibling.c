@@ -38,7 +38,11 @@ static int *find_cleared(void)
 }
 
 /* The C library is to know the child's id, and the kernel what it was told to
- * clear at a thread's end. */
+ * clear at a thread's end.
+ *
+ * clone's last argument but one and its last are where the id is written to and
+ * what a new thread calls its own, which nobody has asked for, or the other way
+ * round: that depends on the machine. */
 static pid_t clone_sibling(int *ended)
 {
 	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
@@ -56,9 +60,6 @@ static pid_t clone_sibling(int *ended)
 	own = *id;
 	if (own != (int)syscall(SYS_gettid))
 		return -1;
-		/* The last but one and the last are where the id is written to
-		 * and what a new thread calls its own, which nobody has asked
-		 * for, or the other way round: that depends on the machine. */
 #ifdef __s390__
 	pid = CALL(clone, NULL, flags, ended, id, id);
 #else

@@ -23,7 +23,7 @@ enum {
 
 /* The struct that embeds a watch, a task or a timer. */
 #define LOOP_OWNER(part, type, member)                                         \
-	((type *)(void *)((char *)(part)-offsetof(type, member)))
+	((type *)(void *)(((char *)(part)) - offsetof(type, member)))
 
 struct watch {
 	int fd; /* belongs to whoever embeds the watch; -1: none */

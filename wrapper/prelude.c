@@ -57,6 +57,7 @@ static bool names_module(const char *word)
 /* Behind the interpreter and its own option comes the script. */
 bool prelude_of(struct prelude *prelude, char *const *words)
 {
+	static const char module[] = "-MCgiFcgiTemplate";
 	const char *name = path_base(words[0]);
 	int script = words[1] && words[1][0] == '-' ? 2 : 1;
 	const char *letter = "";
@@ -65,7 +66,7 @@ bool prelude_of(struct prelude *prelude, char *const *words)
 	if (!words[1] || !words[script])
 		return false;
 	*prelude = (struct prelude){
-		.words = {option, (char *)(size_t) "-MCgiFcgiTemplate"},
+		.words = {option, (char *)(size_t)module},
 		.count = 1,
 		.at = 1,
 	};
