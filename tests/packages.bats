@@ -58,7 +58,11 @@ version() {
 		share/zsh/vendor-completions/_cgi-fcgi; do
 		[ -s "unpacked/usr/$file" ]
 	done
-	[ -s unpacked/lib/systemd/system/cgi-fcgi.service ]
+	# In /lib until Debian 12.
+	for file in service socket; do
+		[ -s "unpacked/lib/systemd/system/cgi-fcgi.$file" ] ||
+			[ -s "unpacked/usr/lib/systemd/system/cgi-fcgi.$file" ]
+	done
 	CGI_FCGI=$PWD/unpacked/usr/bin/cgi-fcgi
 	SOCK=$BATS_TEST_TMPDIR/sock
 	cd .. || return
