@@ -38,6 +38,7 @@ again() {
 }
 
 @test "OpenRC starts it by its script, and stops it" {
+	has openrc-run || return 0
 	example openrc/cgi-fcgi >cgi-fcgi
 	chmod 755 cgi-fcgi
 	# OpenRC serves where it has booted, or believes so.
