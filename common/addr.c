@@ -76,8 +76,9 @@ static bool is_url(const char *text)
 {
 	const char *slash = strchr(text, '/');
 
-	return slash && slash > text && slash[-1] == ':' && slash[1] == '/' &&
-	       *text != '@';
+	if (!slash || slash == text)
+		return false;
+	return slash[-1] == ':' && slash[1] == '/' && *text != '@';
 }
 
 const char *addr_parse(struct addr *addr, const char *text)

@@ -65,7 +65,8 @@ void log_to_syslog(void)
 	log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	log_syslog = true;
 	/* Connected now: the root folder may change. */
-	connect_syslog();
+	if (log_fd >= 0)
+		connect_syslog();
 }
 
 static size_t put_begin(char *line, size_t size)

@@ -50,6 +50,7 @@ bool ending_say(const struct ending *ending, struct out *out, uint16_t id,
 		bool stderr_opened)
 {
 	char page[REPLY_PAGE_MAX];
+	size_t length;
 
 	if (out_space(out) < SPACE + (ending->asked ? STATUS_PAGE_MAX : 0))
 		return false;
@@ -57,9 +58,10 @@ bool ending_say(const struct ending *ending, struct out *out, uint16_t id,
 		say_why(ending, out, id);
 		stderr_opened = true;
 	}
-	if (ending->page)
-		out_record(out, FCGI_STDOUT, id, page,
-			   reply_page(page, ending->page));
+	if (ending->page) {
+		length = reply_page(page, ending->page);
+		out_record(out, FCGI_STDOUT, id, page, length);
+	}
 	if (ending->asked)
 		say_status(ending, out, id);
 	out_record(out, FCGI_STDOUT, id, NULL, 0);

@@ -34,6 +34,7 @@ static int refuse(struct image *image, const char *why)
 static int insert(struct image *image, int at, char *const *words, int count)
 {
 	int have = 0;
+	int i;
 
 	while (image->words[have])
 		have++;
@@ -41,7 +42,8 @@ static int insert(struct image *image, int at, char *const *words, int count)
 		return refuse(image, "too many words in its #! lines");
 	memmove(image->words + at + count, image->words + at,
 		(size_t)(have + 1 - at) * sizeof(*image->words));
-	memcpy(image->words + at, words, (size_t)count * sizeof(*words));
+	for (i = 0; i < count; i++)
+		image->words[at + i] = words[i];
 	return 0;
 }
 
@@ -50,8 +52,7 @@ static int insert(struct image *image, int at, char *const *words, int count)
 static int resolve_line(struct image *image, int folder, const char *path,
 			char *line, char *where)
 {
-	char *words[3];
-	int count = 0;
+	char *words[2];
 	char *argument;
 
 	line[strcspn(line, "\n")] = '\0';
@@ -71,11 +72,10 @@ static int resolve_line(struct image *image, int folder, const char *path,
 	}
 	if (*line != '/')
 		return refuse(image, "its interpreter has no absolute path");
-	words[count++] = line;
-	if (*argument)
-		words[count++] = argument;
+	words[0] = line;
+	words[1] = argument;
 	image->words[0] = (char *)(size_t)path;
-	return insert(image, 0, words, count);
+	return insert(image, 0, words, *argument ? 2 : 1);
 }
 
 /* What an interpreter that can wait later is told stands among its words. */

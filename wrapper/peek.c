@@ -27,7 +27,7 @@ bool peek_past_body(const struct record_reader *reader, uint16_t id,
 {
 	struct record_reader copy = *reader;
 	unsigned char *peeked;
-	ssize_t got = 0;
+	ssize_t got;
 	int size;
 	bool more;
 
@@ -38,9 +38,9 @@ bool peek_past_body(const struct record_reader *reader, uint16_t id,
 	if (size > PEEK_MAX)
 		size = PEEK_MAX;
 	peeked = malloc((size_t)size);
-	if (peeked)
-		got = recv(socket, peeked, (size_t)size,
-			   MSG_PEEK | MSG_DONTWAIT);
+	if (!peeked)
+		return false;
+	got = recv(socket, peeked, (size_t)size, MSG_PEEK | MSG_DONTWAIT);
 	more = got > 0 && has_more(&copy, id, peeked, (size_t)got);
 	free(peeked);
 	return more;
