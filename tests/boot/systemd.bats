@@ -26,7 +26,8 @@ install_system() ( # ROOT
 		(mkdir src && tar -C src -xf -)
 	(cd src && dpkg-buildpackage -us -uc -b)
 	debootstrap --variant=minbase \
-		--include=systemd,systemd-sysv,nginx-light,curl,procps bookworm "$1"
+		--include=systemd,systemd-sysv,nginx-light,curl,procps \
+		"$(. /etc/os-release && echo "$VERSION_CODENAME")" "$1"
 	cp cgi-fcgi_*.deb "$1/cgi-fcgi.deb"
 	chroot "$1" dpkg -i /cgi-fcgi.deb
 	cp "$REPO/examples/nginx/cgi.conf" "$1/etc/nginx/sites-enabled/"
