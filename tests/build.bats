@@ -53,10 +53,11 @@ fork" ]
 	build clang CC=clang CFLAGS='-Os -Werror'
 }
 
-@test "musl-gcc builds all without a warning, static, stripped under 164 KiB, and it runs" {
+@test "musl-gcc builds all without a warning, static, stripped under 170 KiB, and it runs" {
 	build musl CC=musl-gcc CFLAGS='-Os -fno-pie -Werror' LDFLAGS=-static
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt 167936 ]
+	# Of musl there are 5 KiB more in Debian 13 than in 12.
+	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt 174080 ]
 	run ldd "$BIN"
 	[[ $output == *'not a dynamic'* || $output == *'statically linked'* ]]
 	CGI_FCGI=$BIN
