@@ -63,6 +63,7 @@ ssize_t __wrap_splice(int from, off_t *from_at, int to, off_t *to_at, size_t n,
 		      unsigned flags);
 int __wrap_epoll_wait(int fd, struct epoll_event *events, int count, int ms);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+pid_t __wrap_getpgid(pid_t pid);
 int __wrap_kill(pid_t pid, int number);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
 pid_t __wrap_spawn_begin(struct spawn *spawn);
@@ -272,6 +273,12 @@ bool programs_to_reap(void)
 		if (programs[i].dead && !programs[i].reaped)
 			return true;
 	return false;
+}
+
+/* Each leads its own. */
+pid_t __wrap_getpgid(pid_t pid)
+{
+	return pid;
 }
 
 /* Groups alone are signalled, and only those of our programs. */
