@@ -181,7 +181,8 @@ static bool is_socket_file(const struct addr *addr)
 {
 	struct stat st;
 
-	return addr->kind != ADDR_UNIX || stat(addr->path, &st) < 0 ||
+	return addr->kind != ADDR_UNIX ||
+	       fstatat(AT_FDCWD, addr->path, &st, 0) < 0 ||
 	       S_ISSOCK(st.st_mode);
 }
 

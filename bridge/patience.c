@@ -5,7 +5,8 @@
 #include "patience.h"
 
 #include <limits.h>
-#include <time.h>
+#include <poll.h>
+#include <stddef.h>
 
 #include "clock.h"
 
@@ -38,12 +39,9 @@ int patience_until(int64_t moment)
 	return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-void patience_pause(long ms)
+void patience_pause(int ms)
 {
-	struct timespec time = {.tv_sec = ms / 1000,
-				.tv_nsec = ms % 1000 * 1000000};
-
-	nanosleep(&time, NULL);
+	poll(NULL, 0, ms);
 }
 
 void patience_moved(struct patience *patience)

@@ -27,7 +27,7 @@ int64_t patience_first(int64_t a, int64_t b);
 int patience_until(int64_t moment);
 
 /* Does nothing for so long. */
-void patience_pause(long ms);
+void patience_pause(int ms);
 
 /* A byte has moved. */
 void patience_moved(struct patience *patience);

@@ -49,7 +49,7 @@ static int fail_to_run(struct outcome *outcome)
 
 	if (errno == ENOENT && !strchr(wish.app, '/'))
 		which = " in PATH";
-	else if (errno == ENOENT && access(wish.app, F_OK) == 0)
+	else if (errno == ENOENT && faccessat(AT_FDCWD, wish.app, F_OK, 0) == 0)
 		which = " (its interpreter)";
 	return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
 			    "start: %s: cannot be run: %s%s", wish.app, why,

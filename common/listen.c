@@ -9,13 +9,13 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "opt.h"
@@ -24,7 +24,7 @@
 
 /* A folder that a stranger locks is not waited for longer. */
 #define LOCK_TRIES    100
-#define LOCK_PAUSE_NS 20000000
+#define LOCK_PAUSE_MS 20
 
 static int fail(char why[LISTEN_WHY_MAX], const char *what)
 {
@@ -69,7 +69,6 @@ bool listen_is_socket(int fd)
  * Returns a descriptor to be closed, or -1. */
 static int lock_folder(const char *path)
 {
-	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
 	char folder[sizeof(((struct listener *)0)->path)];
 	char *slash;
 	int fd;
@@ -87,7 +86,7 @@ static int lock_folder(const char *path)
 	for (tries = 0; tries < LOCK_TRIES; tries++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			break;
-		nanosleep(&pause, NULL);
+		poll(NULL, 0, LOCK_PAUSE_MS);
 	}
 	return fd;
 }

@@ -68,7 +68,6 @@ static const char *name_of(const char *name)
 		{"getsockopt", "__getsockopt64"},
 		{"ioctl", "__ioctl_time64"},
 		{"lstat64", "__lstat64_time64"},
-		{"nanosleep", "__nanosleep64"},
 		{"prctl", "__prctl_time64"},
 		{"recvmsg", "__recvmsg64"},
 		{"sendmsg", "__sendmsg64"},
@@ -372,7 +371,6 @@ int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event)
 CALL(int, epoll_wait, epoll_wait,
      (int epoll, struct epoll_event *events, int n, int ms),
      (epoll, events, n, ms), -1)
-CALL(int, access, access, (const char *path, int mode), (path, mode), -1)
 CALL(int, bind, bind, (int fd, __CONST_SOCKADDR_ARG name, socklen_t length),
      (fd, name, length), -1)
 CALL(int, chdir, chdir, (const char *path), (path), -1)
@@ -420,8 +418,6 @@ CALL(int, mkostemp, mkostemp64, (char *template, int flags), (template, flags),
 CALL(void *, mmap, mmap64,
      (void *at, size_t size, int protection, int flags, int fd, off64_t from),
      (at, size, protection, flags, fd, from), MAP_FAILED)
-CALL(int, nanosleep, nanosleep,
-     (const struct timespec *time, struct timespec *left), (time, left), -1)
 CALL(int, pipe2, pipe2, (int fds[2], int flags), (fds, flags), -1)
 CALL(int, poll, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), -1)
 CALL(DIR *, opendir, opendir, (const char *path), (path), NULL)
@@ -444,7 +440,6 @@ CALL(int, socket, socket, (int family, int type, int protocol),
 CALL(int, socketpair, socketpair,
      (int family, int type, int protocol, int fds[2]),
      (family, type, protocol, fds), -1)
-CALL(int, stat, stat64, (const char *path, struct stat64 *st), (path, st), -1)
 CALL(int, unlink, unlink, (const char *path), (path), -1)
 
 #define LOOKS_UP(ret, name, type, key)                                         \

@@ -18,7 +18,6 @@
 
 #define CALLS(X)                                                               \
 	X(accept4, EINTR, EAGAIN, ECONNABORTED, EPERM, ENOBUFS, SHORTAGE)      \
-	X(access, EACCES, EIO, ENOMEM)                                         \
 	X(bind, EADDRINUSE, EACCES, ENOSPC, ENOMEM)                            \
 	X(calloc, ENOMEM)                                                      \
 	X(chdir, EACCES, ENOENT, ENOMEM)                                       \
@@ -64,7 +63,6 @@
 	X(mkdtemp, EACCES, ENOSPC, EMFILE, ENOMEM)                             \
 	X(mkostemp, EACCES, ENOSPC, EIO, SHORTAGE)                             \
 	X(mmap, ENOMEM)                                                        \
-	X(nanosleep, EINTR)                                                    \
 	X(open, EINTR, EACCES, EIO, ENOSPC, EOPNOTSUPP, SHORTAGE)              \
 	X(openat, EINTR, EACCES, EIO, ENOENT, SHORTAGE)                        \
 	X(openat2, EINTR, EACCES, EAGAIN, ENOSYS, SHORTAGE)                    \
@@ -97,7 +95,6 @@
 	X(socket, EACCES, ENOBUFS, SHORTAGE)                                   \
 	X(socketpair, SHORTAGE)                                                \
 	X(splice, EINTR, EAGAIN, ECONNRESET, EINVAL, ENOMEM, EPIPE, SHORT)     \
-	X(stat, EACCES, EIO, ENOMEM)                                           \
 	X(unlink, EACCES, EBUSY, EIO)                                          \
 	X(waitpid, EINTR)                                                      \
 	X(write, EINTR, EAGAIN, ECONNRESET, EDQUOT, EIO, ENOMEM, ENOSPC,       \

@@ -32,7 +32,8 @@ static int explain_script(struct program *program, int error)
 	char line[256];
 	int fd = openat(program->folder, program->local,
 			O_RDONLY | O_CLOEXEC | O_NONBLOCK |
-				(set.program ? 0 : O_NOFOLLOW));
+				(set.program ? 0 : O_NOFOLLOW),
+			0);
 	ssize_t length = fd < 0 ? -1 : read(fd, line, sizeof(line) - 1);
 	const char *what;
 	char reason[300];

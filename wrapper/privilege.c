@@ -52,7 +52,7 @@ void privilege_check(void)
 	const char *why;
 
 	open_pidfile();
-	if (set.chroot && access(set.chroot, X_OK) < 0)
+	if (set.chroot && faccessat(AT_FDCWD, set.chroot, X_OK, 0) < 0)
 		die_errno("-chroot %s", set.chroot);
 	if (set.as_owner && geteuid() != 0)
 		die(1, "-as-owner: only root can run programs as others");

@@ -165,7 +165,7 @@ static void settle_spool(void)
 		set.spool = getenv("TMPDIR");
 	if (!set.spool || !*set.spool)
 		set.spool = "/tmp";
-	if (access(set.spool, W_OK) < 0)
+	if (faccessat(AT_FDCWD, set.spool, W_OK, 0) < 0)
 		note("warning: -spool %s: %s: bodies that must wait will be "
 		     "refused",
 		     set.spool, strerror(errno));
@@ -175,13 +175,14 @@ static void check_kind(const char *path, mode_t kind, const char *name)
 {
 	struct stat st;
 
-	if (stat(path, &st) == 0 && (st.st_mode & S_IFMT) != kind)
+	if (fstatat(AT_FDCWD, path, &st, 0) == 0 &&
+	    (st.st_mode & S_IFMT) != kind)
 		die(1, "%s: not a %s", path, name);
 }
 
 static void check_program(const char *option, const char *path)
 {
-	if (access(path, X_OK) < 0)
+	if (faccessat(AT_FDCWD, path, X_OK, 0) < 0)
 		die_errno("%s%s: cannot be run", option, path);
 	check_kind(path, S_IFREG, "file");
 }
