@@ -3,6 +3,7 @@
  */
 #include "admit.h"
 
+#include "launch.h"
 #include "run.h"
 #include "settings.h"
 #include "spawn.h"
@@ -17,11 +18,12 @@ static struct request *first_waiting(void)
 	return place ? LOOP_OWNER(place, struct request, place) : NULL;
 }
 
-/* An owner can stop what is to become his program: whoever waited for one start
- * more than there is room for would wait as long as he likes. */
+/* What holds a start up, a file or an owner that stops it, may do so for long:
+ * whoever waited for one more than there is room for would wait as long. */
 static bool may_start(void)
 {
-	return (!set.as_owner || spawn_has_room()) && shared_start(set.max);
+	launch_settle();
+	return spawn_has_room() && shared_start(set.max);
 }
 
 /* Room for a start may be short before -max is reached. */

@@ -36,8 +36,7 @@ struct start {
 	bool taken;
 };
 
-/* One more than can be under way. */
-static struct start starts[SPAWN_BESIDE + 1];
+static struct start starts[SPAWN_BESIDE];
 static struct timers settle_timers;
 static struct timer settle_timer;
 static void (*start_failed)(void *owner, int status, const char *why);
@@ -305,7 +304,7 @@ void launch_settle(void)
 	struct start *start;
 	bool under_way = false;
 
-	for (start = starts; start < starts + SPAWN_BESIDE + 1; start++) {
+	for (start = starts; start < starts + SPAWN_BESIDE; start++) {
 		if (!start->taken)
 			continue;
 		if (!spawn_is_over(&start->spawn,
@@ -359,9 +358,6 @@ int launch(struct launch *launch, struct env *env, uint16_t role, bool has_body)
 	struct start *start;
 	int result = -1;
 
-	do
-		launch_settle();
-	while (spawn_waits());
 	start = free_start();
 	start->program = (struct program){.folder = -1, .why = launch->why};
 	start->env = *env;

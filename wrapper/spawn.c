@@ -28,7 +28,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bare.h"
@@ -39,17 +38,12 @@
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
 #define LAST_FD	     (-1L)	/* the highest that there could be */
 #define FILES_PLENTY 256	/* with fewer each is wanted for a connection */
-#define WAIT_NS	     20000000	/* most are over by then */
 
 #ifndef CLOSE_RANGE_UNSHARE
 #define CLOSE_RANGE_UNSHARE (1u << 1)
 #endif
 #ifndef SYS_clone3
 #define SYS_clone3 435
-#endif
-#define FUTEX_WAIT 0 /* of linux/futex.h, which musl-gcc does not find */
-#ifndef SYS_futex
-#define SYS_futex SYS_futex_time64
 #endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
@@ -72,7 +66,6 @@ struct loan {
 	int files[3]; /* numbers that are kept for its descriptors; rising */
 	atomic_int under_way; /* not 0; the kernel clears it at the exec */
 	bool taken;
-	bool late; /* it was waited for in vain */
 };
 
 /* Of under_way: from when the kernel has been asked. (musl's clone, since
@@ -351,7 +344,6 @@ static pid_t start(struct spawn *spawn, struct loan *loan, int flags)
 		flags |= CLONE_FILES;
 	}
 	loan->taken = true;
-	loan->late = false;
 	loan->under_way = 1;
 	spawn->loan = loan;
 	spawn->parent = getpid();
@@ -410,27 +402,6 @@ pid_t spawn_begin(struct spawn *spawn)
 	/* A sandbox that knows no such process: never again. */
 	loan_count = 1;
 	return spawn_start(spawn);
-}
-
-bool spawn_waits(void)
-{
-	const struct timespec moment = {.tv_nsec = WAIT_NS};
-	struct loan *loan = NULL;
-	int i, state;
-
-	for (i = loan_count - 1; i > 0; i--) {
-		if (!loans[i].taken)
-			return false;
-		if (!loans[i].late)
-			loan = &loans[i];
-	}
-	if (!loan)
-		return false;
-	state = loan->under_way;
-	loan->late = state &&
-		     bare_call(SYS_futex, address(&loan->under_way), FUTEX_WAIT,
-			       state, address(&moment)) == -ETIMEDOUT;
-	return true;
 }
 
 bool spawn_is_under_way(const struct spawn *spawn)

@@ -72,11 +72,6 @@ pid_t spawn_start(struct spawn *spawn);
  */
 pid_t spawn_begin(struct spawn *spawn);
 
-/* While as many are under way as can be, waits a moment for one of them: the
- * next would be waited for without an end. Returns whether to look at them and
- * to ask again; not if each has been waited for. */
-bool spawn_waits(void);
-
 /* Whether spawn_begin would not wait, or must in any case. */
 bool spawn_has_room(void);
 
