@@ -450,6 +450,28 @@ refused() {
 	[ "$STATUS" -eq 0 ]
 }
 
+@test "of programs whose files the system does not give yet none holds up the wrapper: who comes after eight waits its turn" {
+	goes_on || return 0
+	wrapper -status /status
+	cp "$CGI/hello" late
+	leases "$PWD/late"
+	local i asks=() ends=()
+	for i in {1..9}; do
+		asks+=("get $i $PWD/late")
+		ends+=("end $i")
+	done
+	start asker "$BUILD/wire" "$SOCK" 'timeout 60' "${asks[@]}" \
+		"get 10 $CGI/hello" "${ends[@]}" 'end 10'
+	two_wait() {
+		"$CGI_FCGI" -connect "$SOCK" -url /status -timeout 3 |
+			grep -qx 'queued: 2'
+	}
+	wait_for two_wait
+	touch go
+	ended asker
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "a program that has not begun yet holds none of the pipes of others" {
 	goes_on || return 0
 	# Beside valgrind each is waited for.
