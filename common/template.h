@@ -26,7 +26,6 @@
 #define TEMPLATE_ENV_MAX 65536 /* a larger environment needs no template */
 
 struct template_request {
-	pid_t pid; /* who is to take it */
 	char env[TEMPLATE_ENV_MAX];
 };
 

@@ -1,5 +1,5 @@
 /*
- * channel: one message out of a template, one into its child.
+ * channel: one message into a template, one out of it, one into its child.
  */
 #include "channel.h"
 
@@ -25,11 +25,6 @@ void channel_open(void)
 	CALL(close, null);
 }
 
-int channel_descriptor(void)
-{
-	return channel;
-}
-
 int channel_announce(pid_t pid, int changes)
 {
 	union {
@@ -50,33 +45,44 @@ int channel_announce(pid_t pid, int changes)
 	return CALL(sendmsg, channel, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-size_t channel_receive(struct template_request *request, int fds[TEMPLATE_FDS])
+/* Takes a message with so many descriptors and returns its length. The process
+ * ends if none can come any more, or something else comes. */
+static size_t receive(int from, struct iovec part, int *fds, size_t count)
 {
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(TEMPLATE_FDS * sizeof(int))];
 	} control;
-	struct iovec part = {request, sizeof(*request)};
 	struct msghdr message = {.msg_iov = &part,
 				 .msg_iovlen = 1,
 				 .msg_control = &control,
 				 .msg_controllen = sizeof(control)};
 	ssize_t n;
-	int i;
 
 	do
-		n = CALL(recvmsg, channel, &message, MSG_CMSG_CLOEXEC);
+		n = CALL(recvmsg, from, &message, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)offsetof(struct template_request, env) ||
-	    !CMSG_FIRSTHDR(&message) ||
-	    control.header.cmsg_len != CMSG_LEN(TEMPLATE_FDS * sizeof(int)))
+	if (n <= 0 || !CMSG_FIRSTHDR(&message) ||
+	    control.header.cmsg_len != CMSG_LEN(count * sizeof(int)))
 		_exit(0);
-	memcpy(fds, CMSG_DATA(&control.header), TEMPLATE_FDS * sizeof(int));
-	if (request->pid == (pid_t)syscall(SYS_getpid))
-		return (size_t)n;
-	for (i = 0; i < TEMPLATE_FDS; i++)
-		CALL(close, fds[i]);
-	return 0;
+	memcpy(fds, CMSG_DATA(&control.header), count * sizeof(int));
+	return (size_t)n;
+}
+
+int channel_wanted(void)
+{
+	char byte;
+	int own;
+
+	receive(channel, (struct iovec){&byte, 1}, &own, 1);
+	return own;
+}
+
+size_t channel_receive(int own, struct template_request *request,
+		       int fds[TEMPLATE_FDS])
+{
+	return receive(own, (struct iovec){request, sizeof(*request)}, fds,
+		       TEMPLATE_FDS);
 }
 
 void channel_close(void)

@@ -4,7 +4,6 @@
 #include "child.h"
 
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 
 #include "call.h"
@@ -16,7 +15,7 @@
 
 #define SIGNALS_SIZE (NSIG / 8) /* of a set, for the kernel */
 
-static void enter_world(int fds[TEMPLATE_FDS])
+static void enter_world(int fds[TEMPLATE_FDS], long wrapper)
 {
 	const sigset_t none = {{0}};
 	int i;
@@ -30,25 +29,20 @@ static void enter_world(int fds[TEMPLATE_FDS])
 		CALL(close, fds[i]);
 	files_own();
 	CALL(prctl, PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	/* It tells of no death before that. */
+	if (syscall(SYS_getppid) != wrapper)
+		_exit(1);
 	CALL(rt_sigprocmask, SIG_SETMASK, &none, NULL, SIGNALS_SIZE);
 }
 
-void child_take(struct template_request *room, int taken)
+void child_take(int own, struct template_request *room, long wrapper)
 {
-	const uint64_t one = 1;
 	int fds[TEMPLATE_FDS];
-	size_t length;
+	size_t length = channel_receive(own, room, fds);
 
-	do
-		length = channel_receive(room, fds);
-	while (length == 0);
-	/* From here on the template makes the next one. */
-	if (CALL(write, taken, &one, sizeof(one)) != (long)sizeof(one))
-		_exit(1);
-	CALL(close, taken);
+	CALL(close, own);
 	channel_close();
 	descriptors_close_pipes();
-	environment_set(room->env,
-			length - offsetof(struct template_request, env));
-	enter_world(fds);
+	environment_set(room->env, length);
+	enter_world(fds, wrapper);
 }

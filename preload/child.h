@@ -10,8 +10,8 @@ struct template_request;
  * no variable and calls few functions.
  */
 
-/* Waits for a request, says so to the template by the eventfd taken, and enters
- * the request's world. The process ends if there comes none. */
-void child_take(struct template_request *room, int taken);
+/* Waits for a request on its own socket and enters the request's world. The
+ * process ends if there comes none, or if wrapper, whose child it is, has. */
+void child_take(int own, struct template_request *room, long wrapper);
 
 #endif

@@ -43,10 +43,10 @@ static int *find_cleared(void)
  * clone's last argument but one and its last are where the id is written to and
  * what a new thread calls its own, which nobody has asked for, or the other way
  * round: that depends on the machine. */
-static pid_t clone_sibling(int *ended)
+static pid_t clone_sibling(void)
 {
-	long flags = CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID |
-		     CLONE_CHILD_CLEARTID | SIGCHLD;
+	long flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+		     SIGCHLD;
 	int own;
 	int *cleared;
 	int *id;
@@ -61,9 +61,9 @@ static pid_t clone_sibling(int *ended)
 	if (own != (int)syscall(SYS_gettid))
 		return -1;
 #ifdef __s390__
-	pid = CALL(clone, NULL, flags, ended, id, id);
+	pid = CALL(clone, NULL, flags, NULL, id, id);
 #else
-	pid = CALL(clone, flags, NULL, ended, id, id);
+	pid = CALL(clone, flags, NULL, NULL, id, id);
 #endif
 	/* What the child is returned depends on the machine, too (SPARC). */
 	if (*id != own)
@@ -73,12 +73,12 @@ static pid_t clone_sibling(int *ended)
 	return (pid_t)pid;
 }
 
-pid_t sibling_fork(int *ended)
+pid_t sibling_fork(void)
 {
 	pid_t pid;
 
 	atfork_prepare();
-	pid = clone_sibling(ended);
+	pid = clone_sibling();
 	if (pid == 0)
 		atfork_child();
 	else

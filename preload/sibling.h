@@ -8,8 +8,7 @@
  * in forking without fork(3). What the two do then is not its business.
  */
 
-/* fork(2), but the child is a child of our parent; *ended becomes readable when
- * it has ended. */
-pid_t sibling_fork(int *ended);
+/* fork(2), but the child is a child of our parent. */
+pid_t sibling_fork(void);
 
 #endif

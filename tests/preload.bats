@@ -58,6 +58,14 @@ setup() {
 	ALL='c sh perl python ruby'
 }
 
+# A template and its children that wait.
+WHOLE=5
+
+# whole PID: whether a wrapper has one template, and nothing else.
+whole() {
+	[ "$(children_of "$1" | wc -w)" -eq $WHOLE ]
+}
+
 preloaded() {
 	"$CGI_FCGI" -connect "$SOCK" -url /status 3>&- |
 		sed -n 's/^preloaded: //p'
@@ -131,7 +139,7 @@ childless() {
 	END
 	cp counted once
 	serve -preload "$PWD/counted"
-	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]'
+	wait_for whole "$WRAPPER"
 	warm "$PWD/counted"
 	forked "$PWD/counted"
 	forked "$PWD/counted"
@@ -139,7 +147,7 @@ childless() {
 	run -0 get "$PWD/once"
 	asked=$(wc -l <runs)
 	[ "$asked" -ge 5 ]
-	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
+	wait_for whole "$WRAPPER"
 	stop_wrapper
 	[ "$(wc -l <runs)" -eq "$asked" ]
 }
@@ -447,6 +455,29 @@ childless() {
 	done
 }
 
+@test "four requests find a child that waits already; who finds none is not held up by its template for long" {
+	local before i pid template
+	serve
+	warm "$PWD/cgi/c"
+	wait_for whole "$WRAPPER"
+	for pid in $(children_of "$WRAPPER"); do
+		[ "$(ps -o pgid= -p "$pid" | tr -d ' ')" -ne "$pid" ] ||
+			template=$pid
+	done
+	kill -STOP "$template"
+	for i in 1 2 3 4; do
+		forked "$PWD/cgi/c"
+	done
+	before=$(preloaded)
+	run -0 get "$PWD/cgi/c" QUERY=x
+	[[ $output == *' x '*'END 3 0'* ]]
+	[ "$(preloaded)" -eq "$before" ]
+	kill -CONT "$template"
+	warm "$PWD/cgi/c"
+	wait_for whole "$WRAPPER"
+	[ -e "/proc/$template" ]
+}
+
 @test "no template outlives the wrapper, however it ends" {
 	local how pids pid
 	for how in TERM KILL; do
@@ -641,7 +672,7 @@ childless() {
 	run -0 "$BUILD/storm" "$SOCK" "$CGI_C/nonce" 40 50 4 wild
 	[[ $output == good* ]]
 	[ "$(preloaded)" -gt 1000 ]
-	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -le 2 ]'
+	wait_for whole "$WRAPPER"
 	alive "$WRAPPER"
 }
 
@@ -727,10 +758,10 @@ childless() {
 	cp cgi/c other
 	ln -s "$PWD/other" link
 	serve -preload "$PWD/other" -preload "$PWD/link" -preload "$PWD/other"
-	wait_for eval '[ "$(children_of "$WRAPPER" | wc -w)" -ge 2 ]'
+	wait_for whole "$WRAPPER"
 	warm "$PWD/other"
 	forked "$PWD/other"
-	[ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]
+	wait_for whole "$WRAPPER"
 }
 
 @test "#! lines that are no common ones: what can be a template is one, all are run as always" {
@@ -1009,8 +1040,7 @@ interpreter() {
 	full() {
 		# shellcheck disable=SC2046
 		set -- $(children_of "$WRAPPER")
-		[ "$(children_of "$1" | wc -w)" -eq 2 ] &&
-			[ "$(children_of "$2" | wc -w)" -eq 2 ]
+		whole "$1" && whole "$2"
 	}
 	wait_for full
 	kill -9 "$(children_of "$WRAPPER" | cut -d ' ' -f 1)"

@@ -56,7 +56,7 @@ ssize_t channel_receive(int channel, pid_t group, pid_t *ready, int *changes)
 	return n;
 }
 
-/* Returns the length of the message, or 0 if it is too long. */
+/* Returns the length of the variables, or 0 if they are too long. */
 static size_t write_request(struct template_request *request,
 			    char *const *environment)
 {
@@ -70,37 +70,59 @@ static size_t write_request(struct template_request *request,
 		memcpy(request->env + used, *environment, size);
 		used += size;
 	}
-	return offsetof(struct template_request, env) + used;
+	return used;
 }
 
-enum channel_result channel_send(int channel, pid_t ready,
-				 const struct spawn *spawn)
+static int send_descriptors(int socket, struct iovec part, const int *fds,
+			    size_t count)
 {
-	static struct template_request request;
 	union {
 		struct cmsghdr header;
 		char bytes[CMSG_SPACE(TEMPLATE_FDS * sizeof(int))];
-	} control = {
-		.header = {.cmsg_level = SOL_SOCKET,
-			   .cmsg_type = SCM_RIGHTS,
-			   .cmsg_len = CMSG_LEN(TEMPLATE_FDS * sizeof(int))}};
+	} control = {.header = {.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS,
+				.cmsg_len = (socklen_t)CMSG_LEN(count *
+								sizeof(int))}};
+	struct msghdr message = {
+		.msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = (socklen_t)CMSG_SPACE(count * sizeof(int))};
+
+	memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
+	return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1
+									  : 0;
+}
+
+int channel_ask(int channel)
+{
+	int ends[2];
+	int result;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -1;
+	result = send_descriptors(channel, (struct iovec){"", 1}, &ends[1], 1);
+	close(ends[1]);
+	if (result == 0)
+		return ends[0];
+	close(ends[0]);
+	return -1;
+}
+
+enum channel_result channel_send(int socket, pid_t ready,
+				 const struct spawn *spawn)
+{
+	static struct template_request request;
 	struct iovec part = {&request, write_request(&request, spawn->envp)};
-	struct msghdr message = {.msg_iov = &part,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
 	int fds[TEMPLATE_FDS] = {spawn->folder, spawn->files[0],
 				 spawn->files[1], spawn->files[2]};
 
 	if (part.iov_len == 0)
 		return CHANNEL_UNFIT;
-	memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
-	request.pid = ready;
 	/* Before it can do anything that must be ended with it; and nobody
 	 * but a child of ours can be put into a group. */
-	if (setpgid(ready, ready) < 0)
+	if (setpgid(ready, ready) < 0 ||
+	    send_descriptors(socket, part, fds, TEMPLATE_FDS) < 0)
 		return CHANNEL_BROKEN;
-	return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0
-		       ? CHANNEL_BROKEN
-		       : CHANNEL_SENT;
+	return CHANNEL_SENT;
 }

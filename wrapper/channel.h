@@ -11,6 +11,10 @@
  * which template, and when, is preload's business.
  */
 
+/* Asks for a child. Returns the socket on which it is going to wait for its
+ * request, which is the caller's, or -1 and errno. */
+int channel_ask(int channel);
+
 /*
  * Takes one message without waiting: the pid of a child that is ready. With the
  * first one comes a descriptor, which is put into *changes if that is -1; it
@@ -27,10 +31,10 @@ enum channel_result {
 	CHANNEL_BROKEN, /* nor is any other for this template */
 };
 
-/* Gives the request to the child that is ready, which leads a group of its own
- * from here on. Of spawn the folder, the files and the variables count; the
- * descriptors stay the caller's. */
-enum channel_result channel_send(int channel, pid_t ready,
+/* Gives the request to the child that waits on the socket, which leads a group
+ * of its own from here on. Of spawn the folder, the files and the variables
+ * count; the descriptors stay the caller's. */
+enum channel_result channel_send(int socket, pid_t ready,
 				 const struct spawn *spawn);
 
 #endif

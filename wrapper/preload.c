@@ -1,6 +1,6 @@
 /*
  * preload: the table of templates: made for a program, kept while neither it
- * nor what it has loaded changes, asked for a child that is ready.
+ * nor what it has loaded changes, asked for a child that waits.
  */
 #include "preload.h"
 
@@ -31,6 +31,14 @@
 #define OFTEN	 3     /* `-preload all`: the request that makes a template */
 #define START_MS 30000 /* to get ready; meanwhile it is started as always */
 #define READY_MS 50    /* for the next child, when many ask at once */
+#define IDLE_MS	 1     /* until a child is made that nobody waits for */
+#define KEPT	 4     /* children of a template that wait for requests */
+
+/* A child that waits for a request. */
+struct spare {
+	int socket; /* on which it waits */
+	pid_t pid;
+};
 
 struct template
 {
@@ -40,8 +48,11 @@ struct template
 	struct stat file;
 	struct watch channel; /* -1: there is none now */
 	struct timer patience;
+	struct timer idle;
+	struct spare kept[KEPT]; /* the oldest first */
+	int spares;		 /* of them: asked for */
+	int ready;		 /* of those: there, with a pid */
 	pid_t pid;
-	pid_t ready; /* its child that waits for a request */
 	int changes; /* becomes readable when a file that it loaded changes */
 	int64_t made_ms;
 	long asked;
@@ -54,6 +65,7 @@ struct template
 static struct template *templates; /* the last used first */
 static int count;
 static struct timers patience;
+static struct timers idle;
 static int null_fd = -1;
 static bool able;
 
@@ -73,18 +85,31 @@ static void publish(const struct template *template)
 		}
 }
 
-/* Its end is the end of its child that waits, too. */
+static void drop_first(struct template *template)
+{
+	struct spare *kept = template->kept;
+
+	close(kept->socket);
+	memmove(kept, kept + 1, (KEPT - 1) * sizeof(*kept));
+	template->spares--;
+	if (template->ready)
+		template->ready--;
+}
+
+/* Its end is the end of its children that wait, too. */
 static void shut(struct template *template)
 {
 	if (template->channel.fd < 0)
 		return;
 	timer_stop(&template->patience);
+	timer_stop(&template->idle);
 	loop_shut(&template->channel);
+	while (template->spares)
+		drop_first(template);
 	publish(template);
 	if (template->changes >= 0)
 		close(template->changes);
 	template->changes = -1;
-	template->ready = 0;
 	if (!template->ended && template->pid > 0)
 		kill(-template->pid, SIGKILL);
 }
@@ -96,15 +121,39 @@ static void fail(struct template *template, const char *why)
 	shut(template);
 }
 
-/* As channel_receive. Its child is ready: there is nothing to wait for. */
+/* As channel_receive. Children come in the order in which they were asked for,
+ * and for the one that has come nobody needs to wait. */
 static ssize_t receive(struct template *template)
 {
-	ssize_t n = channel_receive(template->channel.fd, template->pid,
-				    &template->ready, &template->changes);
+	pid_t pid;
+	ssize_t n = channel_receive(template->channel.fd, template->pid, &pid,
+				    &template->changes);
 
-	if (n > 0)
-		timer_stop(&template->patience);
+	if (n <= 0)
+		return n;
+	if (template->ready == template->spares)
+		return 0;
+	template->kept[template->ready++].pid = pid;
+	timer_stop(&template->patience);
 	return n;
+}
+
+/* Asks for as many children as are kept. */
+static void ask(struct template *template)
+{
+	timer_stop(&template->idle);
+	while (template->spares < KEPT) {
+		int socket = channel_ask(template->channel.fd);
+
+		if (socket < 0)
+			return;
+		template->kept[template->spares++].socket = socket;
+	}
+}
+
+static void is_idle(struct timer *timer)
+{
+	ask(LOOP_OWNER(timer, struct template, idle));
 }
 
 /* Of a template that does not work any more. */
@@ -146,6 +195,16 @@ static void patience_is_over(struct timer *timer)
 		fail(template, "it does not get ready");
 }
 
+static bool waits(const struct template *template, pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < template->ready; i++)
+		if (template->kept[i].pid == pid)
+			return true;
+	return false;
+}
+
 /* A process that nobody has asked for has ended. */
 static void stranger_ended(pid_t pid)
 {
@@ -155,7 +214,7 @@ static void stranger_ended(pid_t pid)
 		if (template->channel.fd < 0)
 			continue;
 		template->ended = template->pid == pid;
-		if (template->ended || template->ready == pid)
+		if (template->ended || waits(template, pid))
 			close_channel(template);
 	}
 }
@@ -203,6 +262,7 @@ static struct template *make(const char *path)
 	template->channel.fd = template->changes = -1;
 	template->channel.ready = channel_ready;
 	template->patience.expired = patience_is_over;
+	template->idle.expired = is_idle;
 	template->asked = is_wanted(path) ? OFTEN : 0;
 	if (++count > TEMPLATES_MAX)
 		forget_last();
@@ -360,6 +420,9 @@ static void start_template(struct template *template, struct program *program,
 		publish(template);
 	if (result < 0 || loop_add(&template->channel, LOOP_IN) < 0)
 		fail(template, strerror(errno));
+	else
+		/* They wait in the channel until it is ready. */
+		ask(template);
 }
 
 /* A program that is named is made a template of before it is asked for. */
@@ -413,6 +476,7 @@ void preload_init(void)
 		return;
 	}
 	timers_init(&patience, START_MS);
+	timers_init(&idle, IDLE_MS);
 	child_mind_strangers(stranger_ended);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0 || prelude_init() < 0) {
@@ -436,6 +500,9 @@ static bool wait_for_child(struct template *template)
 
 	if (template->ready || !template->served)
 		return template->ready != 0;
+	ask(template);
+	if (!template->spares)
+		return false;
 	n = receive(template);
 	if (n < 0 && errno == EAGAIN && !late && poll(&one, 1, READY_MS) > 0)
 		n = receive(template);
@@ -446,6 +513,18 @@ static bool wait_for_child(struct template *template)
 	else if (!late)
 		timer_start(&patience, &template->patience);
 	return false;
+}
+
+/* The oldest child has its request. The next one is made when there is nothing
+ * else to do, unless none is left. */
+static void use_up(struct template *template)
+{
+	drop_first(template);
+	template->given++;
+	if (!template->ready)
+		ask(template);
+	else if (!template->idle.next)
+		timer_start(&idle, &template->idle);
 }
 
 pid_t preload_start(struct program *program, const struct spawn *spawn)
@@ -468,11 +547,10 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 	}
 	if (!wait_for_child(template))
 		return 0;
-	pid = template->ready;
-	switch (channel_send(template->channel.fd, pid, spawn)) {
+	pid = template->kept[0].pid;
+	switch (channel_send(template->kept[0].socket, pid, spawn)) {
 	case CHANNEL_SENT:
-		template->ready = 0;
-		template->given++;
+		use_up(template);
 		shared->preloaded++;
 		return pid;
 	case CHANNEL_UNFIT:
