@@ -491,28 +491,38 @@ void preload_init(void)
 			start_named(set.preload.word[i]);
 }
 
+/* Takes note of all that have come. Returns whether the template still works.
+ */
+static bool receive_all(struct template *template)
+{
+	ssize_t n;
+
+	do
+		n = receive(template);
+	while (n > 0);
+	return is_no_failure(n);
+}
+
 /* One that was late once is not waited for until it is ready again. */
 static bool wait_for_child(struct template *template)
 {
 	struct pollfd one = {.fd = template->channel.fd, .events = POLLIN};
 	bool late = template->patience.next;
-	ssize_t n;
+	bool works;
 
 	if (template->ready || !template->served)
 		return template->ready != 0;
 	ask(template);
 	if (!template->spares)
 		return false;
-	n = receive(template);
-	if (n < 0 && errno == EAGAIN && !late && poll(&one, 1, READY_MS) > 0)
-		n = receive(template);
-	if (n > 0)
-		return true;
-	if (!is_no_failure(n))
+	works = receive_all(template);
+	if (works && !template->ready && !late && poll(&one, 1, READY_MS) > 0)
+		works = receive_all(template);
+	if (!works)
 		shut(template);
-	else if (!late)
+	else if (!template->ready && !late)
 		timer_start(&patience, &template->patience);
-	return false;
+	return template->ready != 0;
 }
 
 /* The oldest child has its request. The next one is made when there is nothing
