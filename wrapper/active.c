@@ -34,7 +34,7 @@ static void enter(struct active *active, struct request *request)
 static void grow(struct active *active)
 {
 	struct request **table =
-		calloc((size_t)active->room * GROWTH, sizeof(*table));
+		calloc((size_t)active->room * GROWTH, sizeof(void *));
 	struct request *request;
 
 	if (!table)

@@ -34,7 +34,6 @@ static int refuse(struct image *image, const char *why)
 static int insert(struct image *image, int at, char *const *words, int count)
 {
 	int have = 0;
-	int i;
 
 	while (image->words[have])
 		have++;
@@ -42,8 +41,7 @@ static int insert(struct image *image, int at, char *const *words, int count)
 		return refuse(image, "too many words in its #! lines");
 	memmove(image->words + at + count, image->words + at,
 		(size_t)(have + 1 - at) * sizeof(*image->words));
-	for (i = 0; i < count; i++)
-		image->words[at + i] = words[i];
+	memcpy(image->words + at, words, (size_t)count * sizeof(*words));
 	return 0;
 }
 
