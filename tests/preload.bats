@@ -561,6 +561,61 @@ childless() {
 	run -0 get "$CGI/hello"
 }
 
+@test "a process that a template announces more than once is given one request" {
+	cat >main.c <<-'END'
+		#define _GNU_SOURCE
+		#include <fcntl.h>
+		#include <sched.h>
+		#include <signal.h>
+		#include <stdio.h>
+		#include <stdlib.h>
+		#include <sys/socket.h>
+		#include <sys/syscall.h>
+		#include <unistd.h>
+		static void announce(int times)
+		{
+			pid_t pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD,
+					    0, 0, 0, 0);
+			if (pid == 0)
+				for (;;)
+					pause();
+			while (times-- > 0)
+				send(0, &pid, sizeof(pid), MSG_NOSIGNAL);
+		}
+		__attribute__((constructor)) static void lie(void)
+		{
+			if (!getenv("CGI_FCGI_TEMPLATE"))
+				return;
+			announce(1);
+			announce(3);
+			close(open("lied", O_CREAT | O_WRONLY, 0600));
+			for (;;)
+				pause();
+		}
+		int main(void)
+		{
+			puts("A: b\n\nfine");
+		}
+	END
+	cc -o twice main.c
+	serve -max-time 2
+	local i
+	for i in 1 2 3; do
+		run -0 get "$PWD/twice"
+		[[ $output == *fine* ]]
+	done
+	wait_for [ -e lied ]
+	run -0 wire 'timeout 20' "get 1 $PWD/twice" "get 2 $PWD/twice" \
+		"get 3 $PWD/twice" "get 4 $PWD/twice" \
+		'end 1' 'end 2' 'end 3' 'end 4'
+	[ "$(preloaded)" -eq 2 ]
+	nothing_runs() {
+		"$CGI_FCGI" -connect "$SOCK" -url /status 3>&- |
+			grep -qx 'running: 0'
+	}
+	wait_for nothing_runs
+}
+
 @test "descriptors that a program sends while it is loaded are closed" {
 	local i before
 	cat >main.c <<-'END'

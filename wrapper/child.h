@@ -37,7 +37,8 @@ struct child *child_add(pid_t pid, void *owner,
 /* Whose process that is; NULL if nobody waits for it any more. */
 void *child_owner(pid_t pid);
 
-/* Whether a process that was in the table has been reaped. */
+/* Whether a process that was in the table has been reaped; true of one that
+ * never was. */
 bool child_is_reaped(pid_t pid);
 
 /* The owner no longer waits; the program, or what it left, goes on. */

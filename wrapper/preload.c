@@ -537,6 +537,16 @@ static void use_up(struct template *template)
 		timer_start(&idle, &template->idle);
 }
 
+/* Whoever lies may have announced one process twice. It can be given but one
+ * request, and is reaped once. */
+static enum channel_result give(const struct spare *first,
+				const struct spawn *spawn)
+{
+	return child_is_reaped(first->pid)
+		       ? channel_send(first->socket, first->pid, spawn)
+		       : CHANNEL_BROKEN;
+}
+
 pid_t preload_start(struct program *program, const struct spawn *spawn)
 {
 	struct template *template;
@@ -558,7 +568,7 @@ pid_t preload_start(struct program *program, const struct spawn *spawn)
 	if (!wait_for_child(template))
 		return 0;
 	pid = template->kept[0].pid;
-	switch (channel_send(template->kept[0].socket, pid, spawn)) {
+	switch (give(template->kept, spawn)) {
 	case CHANNEL_SENT:
 		use_up(template);
 		shared->preloaded++;
