@@ -11,8 +11,8 @@
  * wrapper's side is wrapper/channel.c. The template's socket comes as stdin,
  * and a child's through it.
  *
- *	wrapper -> template	a byte, and the socket that a child is to wait
- *on template -> wrapper	the pid of the child that is ready; with the
+ *	wrapper -> template	a byte, and the socket where a child is to wait
+ *	template -> wrapper	the pid of the child that is ready; with the
  *				first: a descriptor that becomes readable when a
  *				file that was loaded changes (inotify)
  *	wrapper -> child	struct template_request; folder and fds 0, 1, 2

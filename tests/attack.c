@@ -7,8 +7,8 @@
  *	params	N requests on a connection whose variables never end
  *	names	a request of N variables whose names share a place of a table
  *	repeats	N requests with one variable of the wrapper's own, 80,000 times
- *	descriptors	on each of N connections a descriptor whose closing
- *lasts alike	63 requests on each of N connections, with ids that shared a
+ *	descriptors	a descriptor whose closing lasts, on N connections
+ *	alike	63 requests on each of N connections, with ids that shared a
  *		place of a table of all connections, and records of such an id
  *	pages	N requests whose SCRIPT_NAME is PROGRAM, no reply is read
  *	ids	N requests on a connection, all begun before any is complete

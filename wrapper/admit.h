@@ -12,7 +12,8 @@
  * request with a 503. */
 void admit_request(struct request *request);
 
-/* Runs programs of requests that wait, as far as -max lets. */
+/* Runs programs of requests that wait, as far as -max and the starts that are
+ * under way let. To be called when a program ends, and when the bell rings. */
 void admit_waiting(void);
 
 /* From now on no program is started: what waits, or comes, is a 503. */

@@ -2,8 +2,8 @@
 #define QUEUE_H
 
 /*
- * Those that wait for a program's turn (-max), in the order they came, and
- * their number, which all workers share. Who has to wait and who is next to run
+ * Those that wait for a program's turn, in the order they came, and their
+ * number, which all workers share. Who has to wait and who is next to run
  * is decided above; it does not know what waits.
  */
 

@@ -19,7 +19,7 @@
  *
  *	PARAMS   its variables come in
  *	BODY     no CONTENT_LENGTH: FCGI_STDIN is taken in whole first
- *	WAITING  for its program's turn (-max)
+ *	WAITING  for its program's turn (admit)
  *	RUNNING  its program was started
  *	ENDING   decided: what is left is to say so
  *

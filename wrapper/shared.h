@@ -101,13 +101,13 @@ void shared_wake(void);
 /* Gives it back, and wakes the workers whose requests wait for it. */
 void shared_end(void);
 
-/* A descriptor that tells each worker, once, that a program of any of them has
- * ended while requests wait. It is never read: whoever read it first would take
- * it from the others, who are told nothing of what is not there any more.
- * Belongs to this file. */
+/* A descriptor that tells each worker, once, that while requests wait a program
+ * of any of them has ended, or may have begun. It is never read: whoever read
+ * it first would take it from the others, who are told nothing of what is not
+ * there any more. Belongs to this file. */
 int shared_bell(void);
 
-/* Counts requests that wait for -max, in this worker and in all. */
+/* Counts requests that wait for their turn, in this worker and in all. */
 void shared_wait(long more);
 
 /* Whether any worker has a connection, a program or what one left behind. */
