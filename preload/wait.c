@@ -21,6 +21,9 @@
 #include "template.h"
 #include "watch.h"
 
+#define TRIES	 50
+#define PAUSE_NS 20000000 /* between two of them */
+
 static void refuse_threads(void)
 {
 	struct stat st;
@@ -30,6 +33,23 @@ static void refuse_threads(void)
 		errno = 0;
 		give_up("it has started threads");
 	}
+}
+
+/* Where its user may have no more processes it waits for one to end: whoever
+ * gave up at once would be made again for each request. */
+static pid_t make_child(void)
+{
+	int tries = TRIES;
+	pid_t pid = sibling_fork();
+
+	while (pid < 0 && errno == EAGAIN && --tries > 0) {
+		/* The kernel writes into it what is left. */
+		long pause[2] = {0, PAUSE_NS};
+
+		CALL(ppoll, NULL, 0, pause, NULL, 0);
+		pid = sibling_fork();
+	}
+	return pid;
 }
 
 EXPORTED void cgi_fcgi_wait(void)
@@ -44,7 +64,7 @@ EXPORTED void cgi_fcgi_wait(void)
 	files_note();
 	for (;;) {
 		int own = channel_wanted();
-		pid_t pid = sibling_fork();
+		pid_t pid = make_child();
 
 		if (pid < 0)
 			give_up("fork");

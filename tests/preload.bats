@@ -616,6 +616,20 @@ childless() {
 	wait_for nothing_runs
 }
 
+@test "a template whose user may have no more processes waits for one to end, and is not made anew for each request" {
+	[ "$(id -u)" -eq 0 ]
+	local i
+	# Of which the wrapper is one, and who waits four are one too many.
+	serve -user 61236:61236 -limit nproc=5
+	warm "$PWD/cgi/perl"
+	for i in {1..10}; do
+		run -0 get "$PWD/cgi/perl" QUERY=x
+		[[ $output == *' x '*'END 3 0'* ]]
+	done
+	[ "$(preloaded)" -ge 5 ]
+	run ! logged 'cannot be preloaded'
+}
+
 @test "descriptors that a program sends while it is loaded are closed" {
 	local i before
 	cat >main.c <<-'END'
