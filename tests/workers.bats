@@ -203,18 +203,35 @@ programs_in() {
 		exec sleep 60
 	END
 	export PIDFILE=$PWD/ran
-	wrapper -env PIDFILE
-	# It waits before it asks to be told that its parent has died.
-	start strace strace -qq -f -o trace -p "$WRAPPER" \
-		-e trace=prctl -e inject=prctl:delay_enter=5000000
-	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
-	client one "get 1 $PWD/late" 'eof'
-	begins() { [ -n "$(children_of "$WRAPPER")" ]; }
-	wait_for begins
-	kill -KILL "$WRAPPER"
-	ended strace
-	[ ! -e ran ]
-	ended one
+	local number pid servers traced
+	begins() {
+		for pid in $servers; do
+			[ -z "$(children_of "$pid")" ] || return 0
+		done
+		return 1
+	}
+	for number in 2 1; do
+		wrapper -env PIDFILE -workers "$number"
+		[ "$number" -eq 1 ] || wait_for worker_count_is "$number"
+		servers=$(workers)
+		servers=${servers:-$WRAPPER}
+		# It waits before it asks to be told that its parent has died.
+		traced=()
+		for pid in $servers; do traced+=(-p "$pid"); done
+		start strace strace -qq -f -o trace "${traced[@]}" \
+			-e trace=prctl -e inject=prctl:delay_enter=5000000
+		for pid in $servers; do
+			wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$pid/status"
+		done
+		client one "get 1 $PWD/late" 'eof'
+		wait_for begins
+		# shellcheck disable=SC2086
+		kill -KILL $servers
+		ended strace
+		[ ! -e ran ]
+		ended one
+		[ "$number" -eq 1 ] || stop_wrapper
+	done
 }
 
 @test "requests that waited in a killed worker count under -queue no longer" {
