@@ -630,6 +630,21 @@ childless() {
 	run ! logged 'cannot be preloaded'
 }
 
+@test "a template for whose children there was no descriptor when it was started is asked for them again" {
+	serve
+	for _ in 1 2; do
+		run -0 get "$PWD/cgi/c"
+	done
+	# The first is the template's own.
+	start strace strace -qq -o trace -e trace=socketpair \
+		-e inject=socketpair:error=EMFILE:when=2 -p "$WRAPPER"
+	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
+	run -0 get "$PWD/cgi/c"
+	wait_for grep -q INJECTED trace
+	warm "$PWD/cgi/c"
+	stop strace
+}
+
 @test "descriptors that a program sends while it is loaded are closed" {
 	local i before
 	cat >main.c <<-'END'

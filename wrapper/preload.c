@@ -510,10 +510,11 @@ static bool wait_for_child(struct template *template)
 	bool late = template->patience.next;
 	bool works;
 
-	if (template->ready || !template->served)
-		return template->ready != 0;
+	if (template->ready)
+		return true;
+	/* There may have been no descriptor when it was started. */
 	ask(template);
-	if (!template->spares)
+	if (!template->served || !template->spares)
 		return false;
 	works = receive_all(template);
 	if (works && !template->ready && !late && poll(&one, 1, READY_MS) > 0)
