@@ -569,18 +569,29 @@ childless() {
 		#include <signal.h>
 		#include <stdio.h>
 		#include <stdlib.h>
+		#include <string.h>
 		#include <sys/socket.h>
 		#include <sys/syscall.h>
 		#include <unistd.h>
 		static void announce(int times)
 		{
+			char room[CMSG_SPACE(sizeof(int))] = {0};
+			int ends[2]; /* nothing ever comes out of them */
+			struct cmsghdr header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+			pipe(ends);
+			memcpy(room, &header, sizeof(header));
+			memcpy(room + CMSG_LEN(0), ends, sizeof(int));
 			pid_t pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD,
 					    0, 0, 0, 0);
 			if (pid == 0)
 				for (;;)
 					pause();
+			struct iovec part = {&pid, sizeof(pid)};
+			struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1,
+				.msg_control = room, .msg_controllen = sizeof(room)};
 			while (times-- > 0)
-				send(0, &pid, sizeof(pid), MSG_NOSIGNAL);
+				sendmsg(0, &message, MSG_NOSIGNAL);
 		}
 		__attribute__((constructor)) static void lie(void)
 		{
@@ -642,6 +653,43 @@ childless() {
 	run -0 get "$PWD/cgi/c"
 	wait_for grep -q INJECTED trace
 	warm "$PWD/cgi/c"
+	stop strace
+}
+
+@test "a template that cannot tell of changes, since the wrapper has no descriptor left, is made anew" {
+	program it.py <<-'END'
+		#!/usr/bin/python3
+		import late
+		print("A: b\n\n", late.word)
+	END
+	cat >late.py <<-'END'
+		import os, time
+		word = "old"
+		while not os.path.exists("go"):
+		    time.sleep(0.01)
+	END
+	touch go
+	serve
+	for _ in 1 2; do
+		run -0 get "$PWD/it.py"
+	done
+	start strace strace -qq -o trace -e trace=recvmsg -p "$WRAPPER"
+	wait_for grep -q "^TracerPid:.*[1-9]" "/proc/$WRAPPER/status"
+	rm go
+	start asker "$BUILD/wire" "$SOCK" "get 1 $PWD/it.py" \
+		"create $PWD/asked" 'end 1'
+	two() { [ "$(children_of "$WRAPPER" | wc -w)" -eq 2 ]; }
+	wait_for two
+	prlimit --pid "$WRAPPER" --nofile=1:
+	touch go
+	ended asker
+	wait_for grep -q CTRUNC trace
+	prlimit --pid "$WRAPPER" --nofile=512:
+	sed -i s/old/newer/ late.py
+	run -0 get "$PWD/it.py"
+	[[ $output == *new* ]]
+	warm "$PWD/it.py"
+	[[ $output == *new* ]]
 	stop strace
 }
 

@@ -131,7 +131,9 @@ static ssize_t receive(struct template *template)
 
 	if (n <= 0)
 		return n;
-	if (template->ready == template->spares)
+	template->served = true;
+	/* Where no descriptor was left for it no change would be seen. */
+	if (template->ready == template->spares || template->changes < 0)
 		return 0;
 	template->kept[template->ready++].pid = pid;
 	timer_stop(&template->patience);
@@ -178,12 +180,10 @@ static void channel_ready(struct watch *watch, unsigned events)
 	ssize_t n = receive(template);
 
 	(void)events;
-	if (n > 0) {
-		template->served = true;
+	if (n > 0)
 		loop_remove(watch);
-	} else if (!is_no_failure(n)) {
+	else if (!is_no_failure(n))
 		close_channel(template);
-	}
 }
 
 static void patience_is_over(struct timer *timer)
