@@ -109,14 +109,20 @@ static void pipes_open(struct pipes *pipes)
 		stop("pipe");
 }
 
+/* In the program's process. */
+static void take_pipes(const struct pipes *pipes)
+{
+	dup2(pipes->in[0], 0);
+	dup2(pipes->out[1], 1);
+	dup2(pipes->err[1], 2);
+}
+
 static pid_t start_vfork(const struct pipes *pipes, char **argv)
 {
 	pid_t pid = vfork();
 
 	if (pid == 0) {
-		dup2(pipes->in[0], 0);
-		dup2(pipes->out[1], 1);
-		dup2(pipes->err[1], 2);
+		take_pipes(pipes);
 		execve(argv[0], argv, environ);
 		_exit(127);
 	}
@@ -143,9 +149,7 @@ static pid_t start_fork(const struct pipes *pipes, char **argv)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		dup2(pipes->in[0], 0);
-		dup2(pipes->out[1], 1);
-		dup2(pipes->err[1], 2);
+		take_pipes(pipes);
 		fputs(argv[0], stdout);
 		exit(0);
 	}
