@@ -20,7 +20,8 @@
 #define CLOSE_RANGE_CLOEXEC (1u << 2)
 #endif
 
-#ifndef SO_PASSRIGHTS
+/* Elsewhere that number is another option's. */
+#if !defined(SO_PASSRIGHTS) && !defined(__sparc__) && !defined(__hppa__)
 #define SO_PASSRIGHTS 83
 #endif
 
@@ -65,7 +66,11 @@ void fds_close_all(void)
 
 void fds_refuse(int socket)
 {
+#ifdef SO_PASSRIGHTS
 	const int off = 0;
 
 	setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+#else
+	(void)socket;
+#endif
 }
