@@ -77,6 +77,6 @@ void admit_request(struct request *request)
 		shared->refused++;
 		request_fail(
 			request, 503, 0, FAILED_RESOURCE,
-			"refused: -max programs run and -queue requests wait");
+			"refused: as many run and wait as -max and -queue let");
 	}
 }

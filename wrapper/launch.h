@@ -33,10 +33,12 @@ int launch_init(void);
 void launch_follow(void (*failed)(void *owner, int status, const char *why));
 
 /* Looks at those that have been launched and are not yet what they shall be. To
- * be called when one of them ends; otherwise it is done by itself. */
+ * be called when one of them ends, and before spawn_has_room is asked;
+ * otherwise it is done by itself. */
 void launch_settle(void);
 
-/* Starts the program for these variables, which are taken over; without a body
+/* Only while spawn_has_room: there is no place to remember one start more.
+ * Starts the program for these variables, which are taken over; without a body
  * its stdin is at its end. Returns 0, or -1 with status and why filled and
  * nothing left open. */
 int launch(struct launch *launch, struct env *env, uint16_t role,
