@@ -53,11 +53,15 @@ fork" ]
 	build clang CC=clang CFLAGS='-Os -Werror'
 }
 
-@test "musl-gcc builds all without a warning, static, stripped under 170 KiB, and it runs" {
+@test "musl-gcc builds all without a warning, static, stripped under 164 KiB, and it runs" {
 	build musl CC=musl-gcc CFLAGS='-Os -fno-pie -Werror' LDFLAGS=-static
 	strip -o "$BATS_TEST_TMPDIR/small" "$BIN"
-	# Of musl there are 5 KiB more in Debian 13 than in 12.
-	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt 174080 ]
+	local most=167936
+	# Of musl itself there are 5 KiB more in Debian 13: 170 KiB.
+	case $(/lib/ld-musl-x86_64.so.1 2>&1) in
+	*'Version 1.2.5'*) most=174080 ;;
+	esac
+	[ "$(uname -m)" != x86_64 ] || [ "$(stat -c %s small)" -lt $most ]
 	run ldd "$BIN"
 	[[ $output == *'not a dynamic'* || $output == *'statically linked'* ]]
 	CGI_FCGI=$BIN
