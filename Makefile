@@ -64,10 +64,11 @@ $(B)/flags: Makefile FORCE
 	@echo '$(COMPILE) $(LDFLAGS)' | cmp -s - $@ || \
 		echo '$(COMPILE) $(LDFLAGS)' >$@
 
-# It stands at one place: its tables of pointers are constants.
+# It stands at one place: its tables of pointers are constants, and what musl
+# would make read-only after relocating need not stand on a page of its own.
 static:
 	$(MAKE) B=build/static BIN=build/static/cgi-fcgi CC=musl-gcc \
-		CFLAGS='$(CFLAGS) -fno-pie' LDFLAGS=-static
+		CFLAGS='$(CFLAGS) -fno-pie' LDFLAGS='-static -Wl,-z,norelro'
 
 demo: all
 	CGI_FCGI='$(abspath $(BIN))' examples/demo
