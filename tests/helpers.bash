@@ -20,10 +20,12 @@ setup() {
 # that drop root's rights must get through to it.
 here() {
 	local dir=$BATS_TEST_TMPDIR
-	while [ -O "$dir" ] && [ "$dir" != / ]; do
-		chmod a+x "$dir"
-		dir=$(dirname "$dir")
+	local -a closed=()
+	while [ -O "$dir" ] && [ -n "$dir" ]; do
+		closed+=("$dir")
+		dir=${dir%/*}
 	done
+	[ ${#closed[@]} -eq 0 ] || chmod a+x "${closed[@]}"
 	cd "$BATS_TEST_TMPDIR" || return
 	SOCK=$BATS_TEST_TMPDIR/sock
 }
@@ -72,20 +74,30 @@ wait_for() {
 			echo "waited in vain for: $*" >&2
 			return 1
 		fi
-		sleep 0.02
+		tick
 	done
+}
+
+# A moment, without a process for it: some tests wait for long. Nobody ever
+# writes there.
+tick() {
+	local fifo=$BATS_FILE_TMPDIR/tick
+	[ -p "$fifo" ] || mkfifo -m 666 "$fifo"
+	read -rt 0.02 <>"$fifo" || [ $? -gt 128 ]
 }
 
 # gone PID...: whether none of them runs (a zombie does not). Without a pid, as
 # a file that nobody has written gives none, it is false, and so is alive.
 gone() {
-	local pid state
+	local pid stat
 	[ $# -gt 0 ] || return
 	for pid; do
 		[ -n "$pid" ] || return
-		state=$(sed -n 's/^State:\t\(.\).*/\1/p' \
-			"/proc/$pid/status" 2>/dev/null) || :
-		[ -z "$state" ] || [ "$state" = Z ] || return 1
+		stat=
+		# Its name may be of any bytes; the state follows it.
+		read -rd '' stat 2>/dev/null <"/proc/$pid/stat" || :
+		stat=${stat##*) }
+		[ -z "$stat" ] || [ "${stat%% *}" = Z ] || return 1
 	done
 }
 
@@ -420,7 +432,7 @@ server() {
 			cat "$name.log" "$name/error.log" >&2
 			return 1
 		fi
-		sleep 0.02
+		tick
 	done
 	URL=http://127.0.0.1:$PORT
 }

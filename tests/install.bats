@@ -14,6 +14,7 @@ setup() {
 	command_is id 'echo 0'
 	command_is uname 'echo x86_64'
 	command_is gcc false
+	echo exit 0 | program runs32
 	command_is apt-cache 'echo Package: "$2"'
 	command_is apt-get "echo \"\$*\" >>$PWD/asked"
 	touch asked
@@ -52,6 +53,15 @@ asked_for() { # WORD
 	install
 	asked_for make
 	run ! asked_for gcc-i686-linux-gnu
+}
+
+@test "tests/install: where the kernel runs no programs of 32 bits nothing is brought to make them" {
+	echo exit 1 | program runs32
+	install
+	asked_for make
+	run ! asked_for gcc-i686-linux-gnu
+	run -0 env PATH="$PWD/bin" ./cc32
+	[ "$output" = cc ]
 }
 
 @test "tests/install: what a Debian does not have is named, and the others come" {
