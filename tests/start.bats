@@ -419,13 +419,13 @@ new_worker() {
 
 @test "-idle counts from the last connection, one that is answered at once too" {
 	local asked
-	wrapper -idle 2 -status /status
-	sleep 1.2
+	wrapper -idle 4 -status /status
+	sleep 2.4
 	run -0 "$CGI_FCGI" -connect "$SOCK" -url /status
 	asked=${EPOCHREALTIME/.}
 	ended wrapper
-	((${EPOCHREALTIME/.} - asked > 1900000))
-	((${EPOCHREALTIME/.} - asked < 2700000))
+	((${EPOCHREALTIME/.} - asked > 3900000))
+	((${EPOCHREALTIME/.} - asked < 5400000))
 }
 
 @test "-daemon returns when it listens; -pidfile then says whom to stop" {
@@ -469,7 +469,7 @@ new_worker() {
 			wait $! || :
 		done
 	END
-	export -f wait_for
+	export -f wait_for tick
 	run unshare -m bash scene
 	wait_for [ ! -e pid ]
 	grep -q hello second
