@@ -245,7 +245,7 @@ sip() {
 	run -0 get "$CGI/stubborn"
 	[[ $output == *'Status: 504'* ]]
 	# The reply has not waited for that.
-	[ $(($(now_ms) - from)) -lt 3900 ] || [ -n "${INSTRUMENTED:-}" ]
+	[ $(($(now_ms) - from)) -lt 1900 ] || [ -n "${INSTRUMENTED:-}" ]
 	alive "$(cat pid)"
 	wait_for gone_of pid
 	[ $(($(now_ms) - from)) -ge 3900 ]

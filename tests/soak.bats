@@ -4,7 +4,7 @@
 bats_require_minimum_version 1.5.0
 load helpers
 
-SOAK=${SOAK:-10000}
+SOAK=${SOAK:-20000}
 
 # settled: no program runs any more, and no connection is open.
 settled() {
@@ -83,8 +83,8 @@ begin() {
 	while [ "$requests" -lt "$goal" ]; do
 		beside garbage 10
 		beside unread 3
-		storm 50 50 8 wild $((seed++))
-		storm 20 125 1 plain $((seed++))
+		storm 50 100 8 wild $((seed++))
+		storm 20 250 1 plain $((seed++))
 		calm unread garbage
 		measure
 	done
@@ -111,7 +111,7 @@ kills() {
 	kills &
 	killer=$!
 	while [ "$requests" -lt "$goal" ]; do
-		storm 40 50 4 rough $((seed++))
+		storm 40 100 4 rough $((seed++))
 	done
 	touch calm
 	wait $killer

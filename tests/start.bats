@@ -425,7 +425,7 @@ new_worker() {
 	asked=${EPOCHREALTIME/.}
 	ended wrapper
 	((${EPOCHREALTIME/.} - asked > 3900000))
-	((${EPOCHREALTIME/.} - asked < 5400000))
+	((${EPOCHREALTIME/.} - asked < 4700000))
 }
 
 @test "-daemon returns when it listens; -pidfile then says whom to stop" {
