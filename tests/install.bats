@@ -64,6 +64,21 @@ asked_for() { # WORD
 	[ "$output" = cc ]
 }
 
+@test "tests/runs32 says of programs of 32 bits what the kernel says" {
+	[ "$(uname -m)" = x86_64 ] || return 0
+	as --32 -o it.o - <<-'END'
+		.globl _start
+		_start: mov $1, %eax
+		xor %ebx, %ebx
+		int $0x80
+	END
+	ld -m elf_i386 -o it it.o
+	local runs=1
+	./it || runs=0
+	run "$REPO/tests/runs32"
+	[ $((status == 0)) -eq $runs ]
+}
+
 @test "tests/install: what a Debian does not have is named, and the others come" {
 	install
 	asked_for h2o
