@@ -82,7 +82,8 @@ wait_for() {
 # writes there.
 tick() {
 	local fifo=$BATS_FILE_TMPDIR/tick
-	[ -p "$fifo" ] || mkfifo -m 666 "$fifo"
+	# Another may make it meanwhile.
+	[ -p "$fifo" ] || mkfifo -m 666 "$fifo" 2>/dev/null || [ -p "$fifo" ]
 	read -rt 0.02 <>"$fifo" || [ $? -gt 128 ]
 }
 
