@@ -27,7 +27,8 @@ starts_anew() {
 client() {
 	local name=$1
 	shift
-	start "$name" "$BUILD/wire" "$SOCK" "$@"
+	# Some wait for all that a test does meanwhile.
+	start "$name" "$BUILD/wire" "$SOCK" 'timeout 60' "$@"
 }
 
 programs_in() {
