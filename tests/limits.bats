@@ -501,11 +501,11 @@ leaves() {
 @test "-idle does not end it while a request runs, nor while a program goes on alone" {
 	export WAIT=$PWD/go
 	# It would end before all templates are ready.
-	PRELOAD='' wrapper -idle 0.3 -env WAIT
+	PRELOAD='' wrapper -idle 3 -env WAIT
 	run -0 get "$CGI/early"
-	sleep 0.8
+	sleep 3.5
 	alive "$WRAPPER"
-	run -0 wire "get 1 $CGI/deaf" 'out 1 \n\n' 'stall 800' \
+	run -0 wire "get 1 $CGI/deaf" 'out 1 \n\n' 'stall 3500' \
 		"create $PWD/go" 'end 1' 'tell 1'
 	[[ $output == *'deaf\n'* ]]
 	ended wrapper
@@ -523,9 +523,9 @@ leaves() {
 	export WAIT=$PWD/go
 	local workers
 	for workers in 1 2; do
-		PRELOAD='' wrapper -idle 1 -env WAIT -workers $workers
+		PRELOAD='' wrapper -idle 3 -env WAIT -workers $workers
 		run -0 get "$PWD/job"
-		sleep 1.6
+		sleep 3.6
 		alive "$WRAPPER"
 		touch go
 		wait_for [ -e go.done ]

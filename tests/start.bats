@@ -409,8 +409,8 @@ new_worker() {
 }
 
 @test "-idle ends it after so long without a connection, exit 0" {
-	wrapper -idle 1
-	run -0 wire "get 1 $CGI/hello" 'end 1' 'stall 1500' "get 1 $CGI/hello" \
+	wrapper -idle 3
+	run -0 wire "get 1 $CGI/hello" 'end 1' 'stall 3500' "get 1 $CGI/hello" \
 		'end 1'
 	ended wrapper
 	[ "$STATUS" -eq 0 ]

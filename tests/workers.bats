@@ -330,11 +330,11 @@ programs_in() {
 }
 
 @test "-idle ends all workers when none had a connection so long" {
-	wrapper -workers 2 -idle 1.5
+	wrapper -workers 2 -idle 3
 	wait_for worker_count_is 2
 	client one "get 1 $CGI_C/sleeper WAIT=$PWD/go" 'end 1'
 	wait_for runs 1
-	sleep 2
+	sleep 3.5
 	alive "$WRAPPER"
 	worker_count_is 2
 	touch go
@@ -345,10 +345,10 @@ programs_in() {
 }
 
 @test "-idle does not end workers of which one was in use a moment ago" {
-	wrapper -workers 2 -idle 1.5
+	wrapper -workers 2 -idle 3
 	wait_for worker_count_is 2
 	local end
-	end=$(($(now_ms) + 3500))
+	end=$(($(now_ms) + 6000))
 	# One worker serves all; the other one has nothing to do.
 	while [ "$(now_ms)" -lt $end ]; do
 		run -0 get "$CGI/hello"
