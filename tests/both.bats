@@ -93,7 +93,7 @@ load helpers
 @test "-timeout ends the asking with 28, and so the program" {
 	export PIDFILE=$PWD/pid
 	wrapper -env PIDFILE
-	run -28 --separate-stderr ask /silent -timeout 1
+	run -28 --separate-stderr ask /silent -timeout 3
 	wait_for gone_of pid
 }
 
@@ -106,7 +106,7 @@ load helpers
 	# sip BYTES: reads so much every now and then, says how much it was.
 	sip() {
 		perl -e 'my $n = 0; while (my $got = sysread STDIN, my $bytes, $ARGV[0]) {
-				$n += $got; select undef, undef, undef, 0.4 }
+				$n += $got; select undef, undef, undef, 0.7 }
 			print $n' "$1"
 	}
 	wrapper
@@ -115,9 +115,9 @@ load helpers
 	ROOT=$PWD run -0 ask /slow -head -timeout 1.5
 	[ "$output" = 'A: b' ]
 	# One record alone takes longer than that.
-	ROOT=$CGI_C ask '/pour?300000' -content -timeout 1 -trace 2>/dev/null |
+	ROOT=$CGI_C ask '/pour?300000' -content -timeout 2 -trace 2>/dev/null |
 		sip 16384 >traced &
-	ROOT=$CGI_C ask '/pour?300000' -content -timeout 1 | sip 16384 >passed
+	ROOT=$CGI_C ask '/pour?300000' -content -timeout 2 | sip 16384 >passed
 	wait $!
 	[ "$(cat passed)" -eq 300000 ]
 	[ "$(cat traced)" -eq 300000 ]

@@ -138,7 +138,7 @@ bounded() {
 @test "stopped and continued while it waits for room in the backlog, it goes on waiting" {
 	bad deaf
 	fill_backlog
-	start third "$CGI_FCGI" -connect "$SOCK" -url / -connect-timeout 0.8
+	start third "$CGI_FCGI" -connect "$SOCK" -url / -connect-timeout 3
 	wait_for waits_for_room "$PID"
 	kill -STOP "$PID"
 	wait_for grep -q '^State:.T' "/proc/$PID/status"
@@ -151,13 +151,13 @@ bounded() {
 @test "stopped for longer than -timeout in the middle of a body, it goes on" {
 	bad params 'await go' stdin 'out A: b\n\nhello' end
 	head -c 3000000 /dev/zero >sent
-	start upload "$CGI_FCGI" -connect "$SOCK" -url / -body sent -timeout 1
+	start upload "$CGI_FCGI" -connect "$SOCK" -url / -body sent -timeout 3
 	wait_for saw 'FCGI_PARAMS 1 0'
 	sleep 0.2
 	kill -STOP "$PID"
 	wait_for grep -q '^State:.T' "/proc/$PID/status"
 	touch go
-	sleep 1.2
+	sleep 3.3
 	kill -CONT "$PID"
 	ended upload
 	[ "$STATUS" -eq 0 ]

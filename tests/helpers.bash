@@ -459,6 +459,18 @@ reply() {
 	curl -sS --max-time 60 -w '%{http_code}' -o body "$@" "$URL$path"
 }
 
+# many_replies CLIENTS PATH [CURL-ARGUMENT]...: PATH has a range, as [1-400];
+# so many clients at a time, each request on a connection of its own.
+many_replies() {
+	local clients=$1 path=$2
+	shift 2
+	# Words of a command.
+	# shellcheck disable=SC2086
+	${IN:-} curl --no-progress-meter --parallel --parallel-immediate \
+		--parallel-max "$clients" \
+		--max-time 60 -H 'Connection: close' "$@" "$URL$path" 3>&-
+}
+
 # expect STATUS PATH [CURL-ARGUMENT]...
 expect() {
 	local want=$1 got

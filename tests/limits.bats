@@ -156,14 +156,14 @@ family_is_there() {
 }
 
 @test "-timeout after the first byte: the reply is ended in order, appStatus 143, with a line" {
-	wrapper -timeout 0.5
+	wrapper -timeout 2
 	run -0 get "$CGI/deaf" "WAIT=$PWD/never"
 	[[ $output == *'1 STDOUT Content-Type: text/plain\n\n'* ]]
 	[[ $output != *504* ]]
 	[[ $output == *'1 STDERR '*-timeout* ]]
 	[[ $output == *'1 END 143 0'* ]]
 	logged "$CGI/deaf"
-	logged '-timeout of 0.500 s'
+	logged '-timeout of 2.000 s'
 }
 
 # sip MS: what the server of a slow client does; prints how much came.
@@ -186,7 +186,7 @@ sip() {
 }
 
 @test "-timeout: a client that takes a reply slowly takes it" {
-	wrapper -timeout 0.9
+	wrapper -timeout 2
 	run -0 sip 50
 	[ "$output" -gt 700000 ]
 	run ! logged -timeout
@@ -200,37 +200,37 @@ sip() {
 }
 
 @test "-timeout: a body that goes on coming is a sign of life" {
-	wrapper -timeout 1
+	wrapper -timeout 3
 	run -0 wire "open 1 $CGI/count CONTENT_LENGTH=4" 'stdin 1 a' \
-		'stall 600' 'stdin 1 b' 'stall 600' 'stdin 1 c' 'stall 600' \
+		'stall 1200' 'stdin 1 b' 'stall 1200' 'stdin 1 c' 'stall 1200' \
 		'stdin 1 d' 'stdin 1' 'end 1' 'tell 1'
 	[[ $output == *'4 4\n'* ]]
 }
 
 @test "-timeout: FCGI_DATA that comes before FCGI_STDIN has ended is a sign of life" {
-	wrapper -timeout 1
+	wrapper -timeout 3
 	run -0 wire 'begin 1 filter' 'params 1 CONTENT_LENGTH=0' \
 		"params 1 SCRIPT_FILENAME=$CGI/echo FCGI_DATA_LENGTH=3" \
-		'params 1' 'data 1 a' 'stall 600' 'data 1 b' 'stall 600' \
-		'data 1 c' 'stall 600' 'data 1' 'stdin 1' 'end 1' 'tell 1'
+		'params 1' 'data 1 a' 'stall 1200' 'data 1 b' 'stall 1200' \
+		'data 1 c' 'stall 1200' 'data 1' 'stdin 1' 'end 1' 'tell 1'
 	[[ $output == *abc* ]]
 	[[ $output == *'END 0 0'* ]]
 }
 
 @test "-max-time before the first byte is a 504, and the program is gone" {
 	export PIDFILE=$PWD/pid
-	wrapper -max-time 0.5 -env PIDFILE
+	wrapper -max-time 2 -env PIDFILE
 	run -0 get "$CGI/silent"
 	[[ $output == *'1 STDOUT Status: 504'* ]]
 	[[ $output == *'1 STDERR '*-max-time* ]]
 	[[ $output == *'1 END 143 0'* ]]
 	wait_for gone_of pid
-	logged '-max-time of 0.500 s'
+	logged '-max-time of 2.000 s'
 }
 
 @test "time in the queue counts neither for -timeout nor for -max-time" {
-	program nap <<<$'#!/bin/sh\nsleep 0.6\nprintf "A: b\\n\\n"'
-	wrapper -max 1 -timeout 1 -max-time 1
+	program nap <<<$'#!/bin/sh\nsleep 1\nprintf "A: b\\n\\n"'
+	wrapper -max 1 -timeout 2.5 -max-time 2.5
 	run -0 wire "get 1 $PWD/nap" "get 2 $PWD/nap" "get 3 $PWD/nap" \
 		"get 4 $PWD/nap" 'ends 4' 'tell 1 2 3 4'
 	[[ $output != *504* ]]
@@ -239,21 +239,21 @@ sip() {
 
 @test "a program that ignores TERM gets KILL after -grace, not before" {
 	export PIDFILE=$PWD/pid
-	wrapper -max-time 1 -grace 3 -env PIDFILE
+	wrapper -max-time 2 -grace 3 -env PIDFILE
 	local from
 	from=$(now_ms)
 	run -0 get "$CGI/stubborn"
 	[[ $output == *'Status: 504'* ]]
 	# The reply has not waited for that.
-	[ $(($(now_ms) - from)) -lt 1900 ] || [ -n "${INSTRUMENTED:-}" ]
+	[ $(($(now_ms) - from)) -lt 2900 ] || [ -n "${INSTRUMENTED:-}" ]
 	alive "$(cat pid)"
 	wait_for gone_of pid
-	[ $(($(now_ms) - from)) -ge 3900 ]
+	[ $(($(now_ms) - from)) -ge 4900 ]
 }
 
 @test "children that ignore TERM get KILL after -grace, though their parent has ended" {
 	family
-	wrapper -max-time 1 -grace 3 -env PIDS
+	wrapper -max-time 2 -grace 3 -env PIDS
 	local from
 	from=$(now_ms)
 	run -0 get "$PWD/family"
@@ -262,7 +262,7 @@ sip() {
 	wait_for gone "$(tail -n 1 pids)"
 	alive "$(head -n 1 pids)"
 	wait_for gone "$(head -n 1 pids)"
-	[ $(($(now_ms) - from)) -ge 3900 ]
+	[ $(($(now_ms) - from)) -ge 4900 ]
 }
 
 # Ends at once and leaves in its group what prints on; its pid is in pid.
@@ -278,7 +278,7 @@ leaves() {
 
 @test "-max-time ends what an ended program left in its group, while the request is not over" {
 	leaves
-	wrapper -max-time 1 -env PIDFILE -env TRAP
+	wrapper -max-time 2 -env PIDFILE -env TRAP
 	run -0 get "$PWD/leaves"
 	[[ $output == *'more'*-max-time*'END 143 0'* ]]
 	wait_for gone_of pid
@@ -286,13 +286,13 @@ leaves() {
 
 @test "what an ended program left in its group gets KILL after -grace, if it ignores TERM" {
 	leaves ''
-	wrapper -max-time 1 -grace 3 -env PIDFILE -env TRAP
+	wrapper -max-time 2 -grace 3 -env PIDFILE -env TRAP
 	local from
 	from=$(now_ms)
 	run -0 get "$PWD/leaves"
 	alive "$(cat pid)"
 	wait_for gone_of pid
-	[ $(($(now_ms) - from)) -ge 3900 ]
+	[ $(($(now_ms) - from)) -ge 4900 ]
 }
 
 @test "-timeout, an abort and a closed connection end what an ended program left in its group" {
@@ -392,7 +392,7 @@ leaves() {
 		while :; do sleep 0.02; done
 	END
 	export PIDFILE=$PWD/pid
-	wrapper -max-time 0.5 -grace 30 -env PIDFILE
+	wrapper -max-time 2 -grace 30 -env PIDFILE
 	run -0 get "$PWD/stopped"
 	[[ $output == *'Status: 504'* ]]
 	wait_for gone_of pid
@@ -553,7 +553,7 @@ leaves() {
 
 @test "TERM to the wrapper while a program is in its -grace already prolongs nothing" {
 	export PIDFILE=$PWD/pid
-	wrapper -max-time 0.2 -grace 1 -env PIDFILE
+	wrapper -max-time 2 -grace 2 -env PIDFILE
 	run -0 get "$CGI/stubborn"
 	alive "$(cat pid)"
 	stop_wrapper
@@ -574,7 +574,7 @@ leaves() {
 		#!/bin/sh
 		exec sleep 100
 	END
-	wrapper -timeout 0.9
+	wrapper -timeout 2
 	run -0 perl -MIO::Socket::UNIX -e '
 		my ($path, @programs) = @ARGV;
 		my $s = IO::Socket::UNIX->new(Peer => $path) or die $!;
@@ -588,7 +588,7 @@ leaves() {
 			}
 		}
 		$s->flush;
-		for (1 .. 60) {
+		for (1 .. 100) {
 			sysread $s, my $bytes, 8192;
 			select undef, undef, undef, 0.05;
 		}' "$SOCK" "$PWD/silent" "$CGI_C/pour"
@@ -598,7 +598,7 @@ leaves() {
 
 @test "TERM to the wrapper: what is left of a program that is being ended gets KILL, too" {
 	family
-	wrapper -max-time 1 -grace 3 -env PIDS
+	wrapper -max-time 2 -grace 3 -env PIDS
 	run -0 get "$PWD/family"
 	[[ $output == *'Status: 504'* ]]
 	wait_for gone "$(tail -n 1 pids)"

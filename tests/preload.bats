@@ -162,7 +162,7 @@ load templates
 		printf 'A: b\n\nfine\n'
 	END
 	local pid
-	serve -max-time 1
+	serve -max-time 3
 	warm "$PWD/slow"
 	forked "$PWD/slow" QUERY_STRING=die
 	[[ $output == *'Status: 500'*'END 137 0'* ]]

@@ -345,8 +345,7 @@ came_as() {
 	wrapper -max 20
 	HAPROXY_APP=$'option get-values\n    option mpxs-conns\n    option max-reqs 50\n    option keep-conn' \
 		HAPROXY_SERVER='maxconn 100 pool-max-conn 2' at haproxy
-	seq 1 300 | xargs -P 20 -I {} \
-		curl -sS "$URL/nonce.cgi?{}:5000:p" -o 'page{}'
+	many_replies 20 '/nonce.cgi?[1-300]:5000:p' -o 'page#1'
 	for i in {1..300}; do
 		QUERY_STRING=$i:5000:p "$CGI_C/nonce" </dev/null |
 			sed '1,/^$/d' | cmp - "page$i" || return
@@ -358,8 +357,7 @@ came_as() {
 	HAPROXY_APP=$'option get-values\n    option mpxs-conns\n    option max-reqs 50\n    option keep-conn' \
 		HAPROXY_SERVER='maxconn 100' at haproxy
 	head -c 2000000 /dev/urandom >sent
-	seq 1 12 | xargs -P 6 -I {} curl -sS "$URL/echo.cgi" \
-		--max-time 60 --data-binary @sent -o 'page{}'
+	many_replies 6 '/echo.cgi?[1-12]' --data-binary @sent -o 'page#1'
 	for i in {1..12}; do
 		cmp sent "page$i" || return
 	done

@@ -57,9 +57,13 @@ nginx_here() {
 # load_of COUNT: so many requests, eight at a time; pages in the file load, what
 # failed in lost.
 load_of() {
-	seq 1 "$1" | $IN xargs -P 8 -I {} sh -c 'curl -sS -f --max-time 10 \
-		"$0/cgi-bin/node.cgi?{}" >>load.{} 2>/dev/null || echo {} >>lost' \
-		"$URL" 3>&-
+	many_replies 8 "/cgi-bin/node.cgi?[1-$1]" -f --max-time 10 -o 'load.#1' \
+		-w '%{exitcode} %{url}\n' >told 2>/dev/null || :
+	[ "$(wc -l <told)" -eq "$1" ]
+	# No file if there is none.
+	if grep -v '^0 ' told >lost.now; then
+		cat lost.now >>lost
+	fi
 	cat load.* >load
 	rm load.*
 }

@@ -57,8 +57,9 @@ take_over() {
 			fastcgi_pass app;
 		}
 	END
-	seq 1 1000 | xargs -P 8 -I {} curl -sS -o /dev/null -w '%{http_code}\n' \
-		"$URL/hello?{}" >codes 3>&- &
+	# To stderr, so that each is there at once.
+	many_replies 8 '/hello?[1-1000]' -o /dev/null \
+		-w '%{stderr}%{http_code}\n' 2>codes &
 	local load=$!
 	wait_for eval '[ "$(wc -l <codes)" -ge 50 ]'
 	touch start-2
