@@ -581,7 +581,7 @@ leaves() {
 		for my $id (1, 2) {
 			my $file = $programs[$id - 1];
 			$file = pack("CC", 15, length $file) . "SCRIPT_FILENAME$file" .
-				pack("CC", 12, 6) . "QUERY_STRING700000";
+				pack("CC", 12, 6) . "QUERY_STRING990000";
 			for ([1, pack("nCx5", 1, 1)], [4, $file], [4, ""], [5, ""]) {
 				print $s pack("CCnnCC", 1, $$_[0], $id, length $$_[1],
 					0, 0), $$_[1];
