@@ -10,7 +10,7 @@ setup_file() {
 	git -C origin.git config http.receivepack true
 	git clone -q origin.git work 2>/dev/null
 	cd work || return
-	local i
+	local i n
 	{
 		for i in {1..520}; do
 			echo 'commit refs/heads/main'
@@ -21,7 +21,7 @@ setup_file() {
 			for dir in a b; do
 				echo "M 644 inline $dir/file$((i % 40)).txt"
 				echo 'data <<END'
-				seq "$i" $((i + 50))
+				for ((n = i; n <= i + 50; n++)); do echo $n; done
 				echo 'END'
 			done
 		done

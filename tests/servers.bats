@@ -347,9 +347,9 @@ came_as() {
 		HAPROXY_SERVER='maxconn 100 pool-max-conn 2' at haproxy
 	many_replies 20 '/nonce.cgi?[1-300]:5000:p' -o 'page#1'
 	for i in {1..300}; do
-		QUERY_STRING=$i:5000:p "$CGI_C/nonce" </dev/null |
-			sed '1,/^$/d' | cmp - "page$i" || return
-	done
+		QUERY_STRING=$i:5000:p "$CGI_C/nonce" </dev/null || :
+	done | sed '/^Nonce: /,/^$/d' >want
+	cat page{1..300} | cmp - want
 }
 
 @test "HAProxy multiplexes large bodies and replies on one connection" {
