@@ -103,6 +103,11 @@ const struct opt *opt_find(const struct opt *table, const char *word)
 	return NULL;
 }
 
+static const char *help_of(const struct opt *opt)
+{
+	return opt->word + strlen(opt->word) + 1;
+}
+
 bool opt_is(const struct opt *opt, const char *name)
 {
 	return strlen(name) == name_length(opt) &&
@@ -204,7 +209,7 @@ static size_t put_bare(const struct opt *table, char *text, size_t size)
 	size_t length;
 
 	for (; table->word; table++) {
-		if (table->help)
+		if (*help_of(table))
 			continue;
 		length = put_name(table, text + used, size - used);
 		if (used - line + length > HELP_COLUMNS) {
@@ -225,11 +230,11 @@ size_t opt_help(const struct opt *table, char *text, size_t size)
 	char left[64];
 
 	for (opt = table; opt->word; opt++) {
-		if (!opt->help)
+		if (!*help_of(opt))
 			continue;
 		put_name(opt, left, sizeof(left));
 		used += text_format(text + used, size - used, "%-25s %s\n",
-				    left, opt->help);
+				    left, help_of(opt));
 	}
 	return used + put_bare(table, text + used, size - used);
 }

@@ -18,11 +18,13 @@ enum opt_kind {
 	OPT_CALL,    /* call() takes the value */
 };
 
+/* WORD: without its dash, and, if it takes a value, a blank and what -help
+ * calls that. HELP: one short line; if it is empty, -help shows the word alone.
+ * One text, since each pointer in a table costs a relocation at each start. */
+#define OPT_TEXT(WORD, HELP) WORD "\0" HELP
+
 struct opt {
-	/* Without its dash, and, if it takes a value, a blank and what -help
-	 * calls that; NULL ends a table. */
-	const char *word;
-	const char *help; /* one short line; NULL: -help shows its word alone */
+	const char *word; /* OPT_TEXT; NULL ends a table */
 	enum opt_kind kind;
 	unsigned at; /* offset of the field in the settings */
 	union {
