@@ -242,6 +242,9 @@ static int resolve(const struct addr *addr, struct endpoint **list,
 {
 	struct sigaction late = {.sa_handler = resolver_is_late};
 	struct itimerval timer = {.it_value.tv_sec = 0};
+	struct sigaction action;
+	struct itimerval before;
+	sigset_t mask;
 	int left = patience_until(until);
 	sigset_t one;
 	int count;
@@ -252,15 +255,19 @@ static int resolve(const struct addr *addr, struct endpoint **list,
 	timer.it_value.tv_sec = left / 1000;
 	timer.it_value.tv_usec = left % 1000 * 1000 + 1;
 	late_outcome = outcome;
-	sigaction(SIGALRM, &late, NULL);
+	sigaction(SIGALRM, &late, &action);
 	/* Whoever started us may have held it back. */
 	sigemptyset(&one);
 	sigaddset(&one, SIGALRM);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
-	setitimer(ITIMER_REAL, &timer, NULL);
+	sigprocmask(SIG_UNBLOCK, &one, &mask);
+	setitimer(ITIMER_REAL, &timer, &before);
 	count = addr_resolve_all(addr, list, why);
 	memset(&timer, 0, sizeof(timer));
 	setitimer(ITIMER_REAL, &timer, NULL);
+	/* The signal is whoever's it was, and so is an alarm that was set. */
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &before, NULL);
 	return count;
 }
 
@@ -275,7 +282,9 @@ static void pause_for(int *pause, int64_t until)
 
 static bool may_retry(int error)
 {
-	return error == ECONNREFUSED || error == ENOENT || error == EAGAIN;
+	/* ETIME: TCP says nothing where too many wait. */
+	return error == ECONNREFUSED || error == ENOENT || error == EAGAIN ||
+	       error == ETIME;
 }
 
 /* A unix socket takes a connection at once, or it is to be found out why not.

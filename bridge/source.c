@@ -20,6 +20,7 @@
 #include "wish.h"
 
 #define NUMBER_MAX 24
+#define BLOCK 32768
 
 static int open_temporary(void)
 {
@@ -52,34 +53,45 @@ static ssize_t read_in_time(int fd, void *bytes, size_t n,
 	return got;
 }
 
-/* Copies from to its end into to; returns the number of bytes, or -1. */
-static int64_t copy(int from, int to, struct patience patience)
+/* Copies the n bytes in block, and from to its end, into to; returns the number
+ * of bytes, or -1. */
+static int64_t copy(int from, int to, char block[BLOCK], ssize_t n,
+		    struct patience *patience)
 {
-	char block[32768];
 	int64_t total = 0;
-	ssize_t n;
 
-	while ((n = read_in_time(from, block, sizeof(block), &patience)) > 0) {
+	while (n > 0) {
 		if (text_write(to, block, (size_t)n) < 0)
 			return -1;
 		total += n;
-		patience_moved(&patience);
+		patience_moved(patience);
+		n = read_in_time(from, block, BLOCK, patience);
 	}
 	return n < 0 ? -1 : total;
 }
 
-/* Takes all of the source in; from then on it is a file of a known length. */
-static int take_in(struct source *source, const struct patience *patience,
+/* Takes all of the source in; from then on it is a file of a known length. What
+ * is empty needs no file: there may be no folder for one. */
+static int take_in(struct source *source, const struct patience *given,
 		   struct outcome *outcome)
 {
-	int file = open_temporary();
+	struct patience patience = *given;
+	char block[BLOCK];
+	int file = -1;
+	ssize_t n;
 
-	if (file < 0)
+	/* What was taken in before may have lasted. */
+	patience_moved(&patience);
+	source->left = 0;
+	n = read_in_time(source->fd, block, BLOCK, &patience);
+	if (n == 0)
+		return 0;
+	if (n > 0 && (file = open_temporary()) < 0)
 		return outcome_fail(outcome, OUTCOME_BODY,
 				    "%s: a temporary file in $TMPDIR or /tmp: "
 				    "%s",
 				    source->name, strerror(errno));
-	source->left = copy(source->fd, file, *patience);
+	source->left = copy(source->fd, file, block, n, &patience);
 	if (source->left < 0 && errno == ETIME)
 		return outcome_fail(outcome, OUTCOME_TIME_OVER,
 				    "%s: time is over: its end has not come",
@@ -258,6 +270,10 @@ static int open_all(struct source list[SOURCES_MAX], struct params *params,
 		return -1;
 	if (wish.role != FCGI_FILTER)
 		return 1;
+	if (wish.data && strcmp(wish.data, "-") == 0 &&
+	    list[0].fd == STDIN_FILENO && list[0].left > 0)
+		return outcome_fail(outcome, OUTCOME_USAGE,
+				    "stdin is either the body or -data");
 	return open_data(&list[1], params, patience, outcome) < 0 ? -1 : 2;
 }
 

@@ -169,8 +169,12 @@ static int open_sockets(struct copies *copies, const struct addr *addr,
 
 	if (count < 0) {
 		bool taken = errno == EADDRINUSE;
+		bool unknown = errno == ENOENT && addr->kind != ADDR_UNIX;
 
-		outcome_fail(outcome, OUTCOME_CANNOT_CONNECT, "start: %s", why);
+		outcome_fail(outcome,
+			     unknown ? OUTCOME_UNKNOWN_HOST
+				     : OUTCOME_CANNOT_CONNECT,
+			     "start: %s", why);
 		return taken ? START_TAKEN : START_FAILED;
 	}
 	copies->sockets = count;

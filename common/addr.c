@@ -151,6 +151,18 @@ static int loopback(const struct addr *addr, struct endpoint *list)
 	return count;
 }
 
+/* A file of hosts may say the same twice. */
+static bool is_listed(const struct endpoint *list, int count,
+		      const struct addrinfo *one)
+{
+	while (count-- > 0)
+		if (list[count].length == one->ai_addrlen &&
+		    memcmp(&list[count].name, one->ai_addr, one->ai_addrlen) ==
+			    0)
+			return true;
+	return false;
+}
+
 /* All that the resolver knows; *list is the caller's to free. */
 static int look_up(const struct addr *addr, struct endpoint **list,
 		   const char **why)
@@ -176,6 +188,8 @@ static int look_up(const struct addr *addr, struct endpoint **list,
 	count = 0;
 	*why = "no memory";
 	for (one = found; one && *list; one = one->ai_next) {
+		if (is_listed(*list, count, one))
+			continue;
 		memcpy(&(*list)[count].name, one->ai_addr, one->ai_addrlen);
 		(*list)[count++].length = one->ai_addrlen;
 	}

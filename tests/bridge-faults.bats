@@ -577,6 +577,18 @@ while bridge.recv(65536):
 	[[ $stderr == *'the resolver does not answer' ]]
 }
 
+@test "an alarm that was set before it ends it as anyone, over TCP too" {
+	local port
+	port=$(free_port)
+	bad_at "127.0.0.1:$port" hang
+	for ADDR in "$SOCK" "127.0.0.1:$port"; do
+		[ "$ADDR" != "$SOCK" ] || bad hang
+		run -142 --separate-stderr bounded 8 perl -e 'alarm 1; exec @ARGV' \
+			"$CGI_FCGI" -connect "$ADDR" -url / -timeout 20 3>&-
+		[ -z "$stderr" ]
+	done
+}
+
 @test "a resolver that does not answer is a page, too, in CGI use" {
 	local ask=(-connect some.example:9000 -connect-timeout 0.5)
 	export GATEWAY_INTERFACE=CGI/1.1
@@ -632,6 +644,12 @@ while bridge.recv(65536):
 		((i++ < 10)) || return
 	done
 	[ "$status" -eq 28 ]
+	# It is tried again for as long as that is wanted.
+	local from
+	from=$(now_ms)
+	run -28 --separate-stderr bounded 10 url / -connect-timeout 0.3 -retry 2
+	told 'connect: time is over: no answer'
+	[ $(($(now_ms) - from)) -ge 1900 ]
 }
 
 @test "-body and -data: what never ends is 28 after -max-time, though there is always more" {
@@ -643,6 +661,14 @@ while bridge.recv(65536):
 		-connect "$SOCK" -url / -role filter -data /dev/zero \
 		-max-time 0.2 3>&-
 	[ ! -s seen ]
+}
+
+@test "-timeout counts anew for -data, however long the body took" {
+	bad params stdin data 'out A: b\n\nboth' 'end 0'
+	mkfifo body data
+	(for i in 1 2 3; do echo $i; sleep 1.2; done >body; sleep 1; echo x >data) 3>&- &
+	run -0 url / -role filter -body body -data data -timeout 3
+	[ "$output" = both ]
 }
 
 @test "-role filter without -data has an empty FCGI_DATA" {

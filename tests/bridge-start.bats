@@ -509,6 +509,13 @@ starting() {
 	[[ $output == *': cannot be run: No such file or directory in PATH' ]]
 }
 
+@test "a host that does not exist is 6 where it is to be listened on, too" {
+	run -6 --separate-stderr starting -start \
+		-connect no-such-host.invalid:9000 "$APP"
+	[[ $stderr == 'cgi-fcgi: no-such-host.invalid:9000: start: '* ]]
+	run -7 starting -start -connect "$PWD/none/sock" "$APP"
+}
+
 @test "an option behind APP is an error that says where options go" {
 	local words
 	for words in -bind '2 -bind' '-env A=b'; do

@@ -65,6 +65,8 @@ variables() {
 @test "stdin is either -body or -data, and named as stdin when it is a folder" {
 	run -2 url / -role filter -body - -data -
 	[[ $output == *'stdin is either -body or -data'* ]]
+	CONTENT_LENGTH=4 run -2 bridge -role filter -data - <<<body
+	[[ $output == *'stdin is either the body or -data'* ]]
 	run -26 --separate-stderr url / -body - <.
 	told 'stdin: is a folder'
 }
@@ -125,7 +127,14 @@ variables() {
 		tail -c +1001 sent | cmp - rest
 	done
 	url / -env DO=echo -body /proc/self/mounts | grep -q ' /proc '
-	[ -z "$(url / -env DO=echo -body /dev/null)" ]
+	# For nothing no folder is needed.
+	: >nothing
+	for from in /dev/null nothing; do
+		TMPDIR=/none run -0 url / -env DO=echo -body $from
+		[ -z "$output" ]
+	done
+	TMPDIR=/none run -26 url / -body - < <(cat sent)
+	[[ $output == *'stdin: a temporary file in $TMPDIR or /tmp: No such file'* ]]
 	variables -url / -body sent >got
 	grep -qx 'CONTENT_LENGTH=300000' got
 	grep -qx 'REQUEST_METHOD=POST' got

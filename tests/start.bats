@@ -609,8 +609,30 @@ new_worker() {
 	PATH=$PATH: wrapper found
 	run -0 get /any
 	[[ $output == *"argv[0]=$PWD/found"* ]]
+	stop_wrapper
+	# A folder of that name is passed over.
+	mkdir -p first/found
+	PATH=$PWD/first::$PATH wrapper found
+	run -0 get /any
+	[[ $output == *"argv[0]=$PWD/found"* ]]
 	PATH=/none run -1 "$CGI_FCGI" -listen "$SOCK.2" found
 	[[ $output == *'found: no such program in PATH'* ]]
+}
+
+@test "a name that the file of hosts gives one address twice is listened on" {
+	apart -mn true || skip 'no namespace of the network'
+	printf '127.0.0.1 %s\n' twice.example 'localhost twice.example' >hosts
+	cat >twice <<-'END'
+		ip link set lo up
+		mount --bind hosts /etc/hosts
+		"$CGI_FCGI" -listen twice.example:9000 "$CGI/hello" 2>log &
+		until [ -s log ]; do sleep 0.02; done
+		"$CGI_FCGI" -connect twice.example:9000 -url /
+		kill $!
+		wait
+	END
+	run -0 apart -mn bash twice 3>&-
+	[[ $output == hello* ]]
 }
 
 @test "sockets that were passed and do not listen are an error, as is a TCP one without a PROGRAM, -root, -allow or -handler" {
