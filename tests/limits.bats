@@ -228,6 +228,25 @@ sip() {
 	logged '-max-time of 2.000 s'
 }
 
+@test "-max-time ends a program whose reply is over, too" {
+	program alone <<-'END'
+		#!/bin/sh
+		echo $$ >"$PIDFILE"
+		printf 'A: b\n\nover\n'
+		exec >&- 2>&-
+		exec sleep 1000
+	END
+	export PIDFILE=$PWD/pid
+	wrapper -max 1 -max-time 3 -env PIDFILE
+	run -0 get "$PWD/alone"
+	[[ $output == *'over\n'*'END 0 0'* ]]
+	alive "$(cat pid)"
+	wait_for gone_of pid
+	logged "pid $(cat pid), whose reply is over: ended: the -max-time of 3.000 s is over"
+	run -0 get "$CGI/hello"
+	[[ $output == *hello* ]]
+}
+
 @test "time in the queue counts neither for -timeout nor for -max-time" {
 	program nap <<<$'#!/bin/sh\nsleep 1\nprintf "A: b\\n\\n"'
 	wrapper -max 1 -timeout 2.5 -max-time 2.5

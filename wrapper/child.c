@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "settings.h"
 #include "shared.h"
 
@@ -25,11 +26,13 @@ static long left; /* of the table, whose leader is reaped */
 static void (*stranger_ended)(pid_t pid);
 static struct timers grace;
 static struct timers look;
+static struct timers wall; /* -max-time, though nobody waits any more */
 
 void child_init(void)
 {
 	timers_init(&grace, set.grace_ms > 0 ? set.grace_ms : 1);
 	timers_init(&look, LOOK_EVERY_MS);
+	timers_init(&wall, set.max_time_ms);
 }
 
 static struct child **bucket(pid_t pid)
@@ -91,6 +94,36 @@ static void grace_is_over(struct timer *timer)
 	tell(LOOP_OWNER(timer, struct child, timer), SIGKILL);
 }
 
+/* The owner still waits. */
+static void terminate(struct child *child)
+{
+	if (child->kill_ms || !may_signal(child))
+		return;
+	tell(child, SIGTERM);
+	/* A stopped process takes no TERM before it goes on. */
+	tell(child, SIGCONT);
+	child->kill_ms = loop_now() + set.grace_ms;
+	/* Once the leader is reaped, it is looked at already. */
+	if (child->reaped)
+		return;
+	child->timer.expired = grace_is_over;
+	timer_start(&grace, &child->timer);
+}
+
+/* Who waits for it has the same limit, and says so. */
+static void time_is_over(struct timer *timer)
+{
+	struct child *child = LOOP_OWNER(timer, struct child, timer);
+
+	terminate(child);
+	if (child->owner)
+		return;
+	shared->killed[KILLED_MAX_TIME]++;
+	note("pid %ld, whose reply is over: ended: the -max-time of %ld.%03ld "
+	     "s is over",
+	     (long)child->pid, set.max_time_ms / 1000, set.max_time_ms % 1000);
+}
+
 struct child *child_add(pid_t pid, void *owner,
 			void (*exited)(void *owner, int status))
 {
@@ -107,6 +140,9 @@ struct child *child_add(pid_t pid, void *owner,
 	child->exited = exited;
 	child->next = *bucket(pid);
 	*bucket(pid) = child;
+	child->timer.expired = time_is_over;
+	if (set.max_time_ms > 0)
+		timer_start(&wall, &child->timer);
 	count++;
 	return child;
 }
@@ -140,22 +176,6 @@ void child_forget(struct child *child)
 	child->owner = NULL;
 	if (child->reaped && (!child->kill_ms || !may_signal(child)))
 		release(child);
-}
-
-/* The owner still waits. */
-static void terminate(struct child *child)
-{
-	if (child->kill_ms || !may_signal(child))
-		return;
-	tell(child, SIGTERM);
-	/* A stopped process takes no TERM before it goes on. */
-	tell(child, SIGCONT);
-	child->kill_ms = loop_now() + set.grace_ms;
-	/* Once the leader is reaped, it is looked at already. */
-	if (child->reaped)
-		return;
-	child->timer.expired = grace_is_over;
-	timer_start(&grace, &child->timer);
 }
 
 void child_end(struct child *child)
