@@ -329,6 +329,39 @@ programs_in() {
 	run -0 get "$CGI/hello"
 }
 
+@test "TERM to the whole group, as Ctrl-C is INT to it, lets requests end; to the wrapper once more it ends them" {
+	export STEPS=$PWD
+	local again
+	for again in '' TERM; do
+		start wrapper setsid "$CGI_FCGI" -listen "$SOCK" -workers 2 \
+			-grace 100 -env STEPS
+		WRAPPER=$PID
+		wait_for worker_count_is 2
+		client one "get 1 $CGI/steps" 'out 1 \n\na' \
+			"create $PWD/started" 'end 1' 'tell 1'
+		wait_for [ -e started ]
+		kill -TERM -- "-$WRAPPER"
+		wait_for deaf_at "$SOCK"
+		# Each worker has been told twice, and goes on.
+		sleep 0.5
+		wait_for worker_count_is 1
+		alive "$WRAPPER"
+		if [ "$again" ]; then
+			# The first one may have come together with the group's.
+			wait_for eval 'kill -TERM "$WRAPPER"; gone "$WRAPPER"'
+			ended one
+			run ! grep -q 'abcd$' one.log
+		else
+			touch a b c d
+			ended one
+			grep -q 'abcd$' one.log
+			ended wrapper
+			[ "$STATUS" -eq 0 ]
+		fi
+		rm -f started a b c d
+	done
+}
+
 @test "-idle ends all workers when none had a connection so long" {
 	wrapper -workers 2 -idle 3
 	wait_for worker_count_is 2

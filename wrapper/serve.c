@@ -51,6 +51,8 @@ static struct timer pause_timer, grace, idle, tell;
 static bool hup_ignored;
 static bool stopping;
 static bool stopped;
+static pid_t parent;
+static bool told_by_parent; /* to stop */
 
 void serve_signals(sigset_t *handled)
 {
@@ -207,10 +209,23 @@ static void grace_is_over(struct timer *timer)
 	timer_start(&grace_timers, timer);
 }
 
-static void stop(int number)
+/* What a whole group is sent (Ctrl-C) comes to a worker twice, by itself and
+ * from its parent: the parent's alone are counted. */
+static bool is_again(pid_t from)
 {
+	bool told = told_by_parent;
+
+	told_by_parent |= from == parent;
+	return set.workers == 1 || (told && from == parent);
+}
+
+static void stop(int number, pid_t from)
+{
+	bool again = is_again(from);
+
 	if (stopping) {
-		stop_now();
+		if (again)
+			stop_now();
 		return;
 	}
 	stopping = true;
@@ -221,13 +236,13 @@ static void stop(int number)
 		timer_start(&grace_timers, &grace);
 }
 
-static void handle(int number)
+static void handle(int number, pid_t from)
 {
 	if (number == SIGCHLD) {
 		child_reap();
 		admit_waiting();
 	} else if (number != SIGHUP || !hup_ignored) {
-		stop(number);
+		stop(number, from);
 	}
 }
 
@@ -242,7 +257,7 @@ static void signals_ready(struct watch *watch, unsigned events)
 
 		n = read(watch->fd, info, sizeof(info));
 		for (i = 0; i < n / (ssize_t)sizeof(info[0]); i++)
-			handle((int)info[i].ssi_signo);
+			handle((int)info[i].ssi_signo, (pid_t)info[i].ssi_pid);
 	} while (n == sizeof(info) || (n < 0 && errno == EINTR));
 }
 
@@ -273,7 +288,7 @@ static void idle_is_over(struct timer *timer)
 	else if (set.workers > 1)
 		kill(getppid(), SIGTERM);
 	else
-		stop(SIGTERM);
+		stop(SIGTERM, 0);
 }
 
 static int watch_all(struct listener *listeners, int count)
@@ -360,6 +375,7 @@ int serve(struct listener *listeners, int count)
 {
 	if (loop_open() < 0)
 		die_errno("cannot make the event loop");
+	parent = getppid();
 	raise_files();
 	init_all();
 	if (watch_all(listeners, count) < 0)
