@@ -325,6 +325,20 @@ static int adopt_systemd(struct listener *list)
 	return count;
 }
 
+/* Open there it would go on listening when the listener is closed. In an empty
+ * root it has to. */
+static int leave_standard_input(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int result;
+
+	if (null < 0)
+		return 0;
+	result = dup2(null, FCGI_LISTENSOCK_FILENO);
+	close(null);
+	return result;
+}
+
 int listen_inherited(struct listener *list)
 {
 	int count = adopt_systemd(list);
@@ -332,7 +346,7 @@ int listen_inherited(struct listener *list)
 	if (count == 0 && adopt(list, FCGI_LISTENSOCK_FILENO)) {
 		/* fd 0 itself becomes every program's stdin: move it. */
 		list->fd = fcntl(FCGI_LISTENSOCK_FILENO, F_DUPFD_CLOEXEC, 3);
-		count = list->fd >= 0;
+		count = list->fd >= 0 && leave_standard_input() == 0;
 	}
 	return count;
 }

@@ -254,6 +254,27 @@ fails() {
 	[ ! -e two ]
 }
 
+@test "a listening socket as fd 0: nobody is taken after TERM" {
+	export STEPS=$PWD
+	start wrapper perl -MIO::Socket::UNIX -e '
+		my $s = IO::Socket::UNIX->new(Local => shift, Listen => 9) or die $!;
+		open STDIN, "<&", $s; close $s; exec @ARGV or die' \
+		"$SOCK" "$CGI_FCGI" -env STEPS
+	WRAPPER=$PID
+	wait_for listens "$SOCK"
+	start client "$BUILD/wire" "$SOCK" "get 1 $CGI/steps" 'out 1 \n\na' \
+		"create $PWD/started" 'end 1' 'tell 1'
+	wait_for [ -e started ]
+	kill -TERM "$WRAPPER"
+	wait_for deaf_at "$SOCK"
+	run -7 "$CGI_FCGI" -connect "$SOCK" -url /
+	touch a b c d
+	ended client
+	grep -q 'abcd$' client.log
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+}
+
 @test "a listening socket as fd 0 is served (FastCGI 2.2), and its file left" {
 	start spawn spawn-fcgi -n -s "$SOCK" -- "$CGI_FCGI"
 	wait_for listens "$SOCK"
@@ -300,6 +321,21 @@ fails() {
 	stop_wrapper
 	run -0 get "$CGI/hello"
 	[[ $output == *hello* ]]
+}
+
+@test "a socket file that has its inode by now stays when it ends" {
+	export WAIT=$PWD/go
+	wrapper -env WAIT
+	run -0 get "$CGI/early"
+	# The number of a file that is gone is the next one's.
+	ln "$SOCK" next
+	kill -TERM "$WRAPPER"
+	wait_for [ ! -e "$SOCK" ]
+	mv next "$SOCK"
+	touch go
+	ended wrapper
+	[ "$STATUS" -eq 0 ]
+	[ -S "$SOCK" ]
 }
 
 @test "TERM lets a running request end, and takes no new one" {

@@ -113,11 +113,14 @@ has_no() {
 }
 
 @test "signals are at their defaults and none is blocked, however the wrapper was started" {
+	local user=()
+	[ "$(id -u)" -ne 0 ] || user=(-user root)
 	start wrapper perl -e '
 		use POSIX;
 		$SIG{$_} = "IGNORE" for qw(PIPE HUP CHLD USR2 ALRM);
 		sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM, SIGUSR2));
-		exec @ARGV' "$CGI_FCGI" -listen "$SOCK"
+		exec @ARGV' "$CGI_FCGI" -listen "$SOCK" \
+		"${user[@]}"
 	wait_for listens "$SOCK"
 	run -0 world
 	has_no '^ignored'

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,9 +230,12 @@ static void check_limits(void)
  * is listened on all the same: another process finds it. */
 static void rehearse(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
 	int status;
 
+	/* Ignored, as whoever started us may have it, nobody is waited for. */
+	signal(SIGCHLD, SIG_DFL);
+	pid = fork();
 	if (pid == 0) {
 		privilege_drop();
 		settle_paths();
@@ -302,6 +306,9 @@ int wrapper_run(void)
 		status = workers_run(listeners, listener_count);
 	else
 		status = serve(listeners, listener_count);
+	/* The files are removed: what has such a name now is another's, though
+	 * it may have the same inode. */
+	listener_count = 0;
 	privilege_forget_pidfile();
 	return status;
 }
