@@ -28,6 +28,7 @@ example() {
 		-e "s|/srv/git|$HALL/git|g" \
 		-e "s|/usr/lib/git-core|$(git --exec-path)|g" \
 		-e "s|/usr/bin/cgi-fcgi|$CGI_FCGI|g" \
+		-e '/^    \(user\|group\) haproxy$/d' \
 		-e "$root" "$REPO/examples/$1"
 }
 
