@@ -20,7 +20,7 @@
 #include "wish.h"
 
 #define NUMBER_MAX 24
-#define BLOCK 32768
+#define BLOCK	   32768
 
 static int open_temporary(void)
 {
