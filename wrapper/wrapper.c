@@ -230,11 +230,12 @@ static void check_limits(void)
  * is listened on all the same: another process finds it. */
 static void rehearse(void)
 {
+	const struct sigaction usual = {.sa_handler = SIG_DFL};
 	pid_t pid;
 	int status;
 
 	/* Ignored, as whoever started us may have it, nobody is waited for. */
-	signal(SIGCHLD, SIG_DFL);
+	sigaction(SIGCHLD, &usual, NULL);
 	pid = fork();
 	if (pid == 0) {
 		privilege_drop();
