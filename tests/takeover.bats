@@ -58,7 +58,7 @@ take_over() {
 		}
 	END
 	# To stderr, so that each is there at once.
-	many_replies 8 '/hello?[1-1000]' -o /dev/null \
+	many_replies 8 '/hello?[1-3000]' -o /dev/null \
 		-w '%{stderr}%{http_code}\n' 2>codes &
 	local load=$!
 	wait_for eval '[ "$(wc -l <codes)" -ge 50 ]'
@@ -66,10 +66,10 @@ take_over() {
 	wait_for [ -s pid-2 ]
 	kill -"$2" "$(cat pid-1)"
 	wait_for instance_gone 1
-	[ "$(wc -l <codes)" -lt 1000 ]
+	[ "$(wc -l <codes)" -lt 3000 ]
 	wait $load
 	run -0 uniq -c <(sort codes)
-	[ "$(tr -s ' ' <<<"$output")" = ' 1000 200' ]
+	[ "$(tr -s ' ' <<<"$output")" = ' 3000 200' ]
 	end_instance 2
 }
 
