@@ -322,8 +322,8 @@ int start_supervise(const struct addr *addr, struct outcome *outcome)
 
 /* --- -once */
 
-static int make_private(struct addr *addr, char folder[64],
-			struct outcome *outcome)
+static bool make_private(struct addr *addr, char folder[64],
+			 struct outcome *outcome)
 {
 	const char *parent = getenv("TMPDIR");
 	char path[128];
@@ -331,15 +331,17 @@ static int make_private(struct addr *addr, char folder[64],
 	if (!parent || !*parent || strlen(parent) > 40)
 		parent = "/tmp";
 	text_format(folder, 64, "%s/cgi-fcgi.XXXXXX", parent);
-	if (!mkdtemp(folder))
-		return outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
-				    "start: a private folder in %s: %s", parent,
-				    strerror(errno));
+	if (!mkdtemp(folder)) {
+		outcome_fail(outcome, OUTCOME_CANNOT_CONNECT,
+			     "start: a private folder in %s: %s", parent,
+			     strerror(errno));
+		return false;
+	}
 	text_format(path, sizeof(path), "%s/socket", folder);
 	addr_parse(addr, path);
 	/* The text was this function's own. */
 	addr->text = wish.name;
-	return 0;
+	return true;
 }
 
 /* The connection waits in the backlog before there is anyone to accept it: so
@@ -372,7 +374,7 @@ static int connect_private(struct copies *copies, struct outcome *outcome)
 	struct addr own;
 	int fd;
 
-	if (make_private(&own, folder, outcome) < 0)
+	if (!make_private(&own, folder, outcome))
 		return -1;
 	fd = connect_first(copies, &own, outcome);
 	rmdir(folder);
