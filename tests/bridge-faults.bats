@@ -666,7 +666,10 @@ while bridge.recv(65536):
 @test "-timeout counts anew for -data, however long the body took" {
 	bad params stdin data 'out A: b\n\nboth' 'end 0'
 	mkfifo body data
-	(for i in 1 2 3; do echo $i; sleep 1.2; done >body; sleep 1; echo x >data) 3>&- &
+	start feeder bash -c '
+		for i in 1 2 3; do echo $i; sleep 1.2; done >body
+		sleep 1
+		echo x >data'
 	run -0 url / -role filter -body body -data data -timeout 3
 	[ "$output" = both ]
 }
