@@ -51,7 +51,6 @@ static struct timer pause_timer, grace, idle, tell;
 static bool hup_ignored;
 static bool stopping;
 static bool stopped;
-static pid_t parent;
 static bool told_by_parent; /* to stop */
 
 void serve_signals(sigset_t *handled)
@@ -213,10 +212,11 @@ static void grace_is_over(struct timer *timer)
  * from its parent: the parent's alone are counted. */
 static bool is_again(pid_t from)
 {
+	bool by_parent = from == getppid();
 	bool told = told_by_parent;
 
-	told_by_parent |= from == parent;
-	return set.workers == 1 || (told && from == parent);
+	told_by_parent |= by_parent;
+	return set.workers == 1 || (told && by_parent);
 }
 
 static void stop(int number, pid_t from)
@@ -375,7 +375,6 @@ int serve(struct listener *listeners, int count)
 {
 	if (loop_open() < 0)
 		die_errno("cannot make the event loop");
-	parent = getppid();
 	raise_files();
 	init_all();
 	if (watch_all(listeners, count) < 0)
